@@ -14,7 +14,7 @@ from bus.process_health import ProcessHealth
 from bus.sockets import UnsafeBusDirectory, prepare_bus_directory
 from bus.watchdog import LoopWatchdog
 from schemas.config import NodeConfig, NodeConfigError, describe_env_variables, node_config_from_env
-from schemas.env_readers import log_level
+from schemas.env_readers import env_log_level
 from schemas.requests import EmptyRequestReply, PingReply, PingRequest, SetLogLevelRequest
 
 EXIT_UNFIT = 1
@@ -111,7 +111,7 @@ def _serve_basics(peer: BusPeer, log: ProcessLog) -> None:
 
     def set_level(request: SetLogLevelRequest) -> EmptyRequestReply:
         try:
-            log.level = log_level(request.level)
+            log.level = env_log_level(request.level)
         except ValueError as error:
             raise ValueError(f"level: {error}") from None
         return EmptyRequestReply()

@@ -23,18 +23,18 @@ from schemas.calico_vpp import CalicoVppSrv6Config as CalicoVppSrv6Config
 from schemas.calico_vpp import InterfaceSpec as InterfaceSpec
 from schemas.calico_vpp import UplinkSpec as UplinkSpec
 from schemas.calico_vpp import parse_go_bool, uplink_spec_errors
-from schemas.config_notices import not_acted_on, unknown_variables, unknown_words
+from schemas.config_notices import settings_without_effect, unknown_interface_words, unknown_variable_notices
 from schemas.env_readers import (
-    bgp_log_level,
     env_addresses,
+    env_bgp_log_level,
     env_choice,
     env_count,
     env_host_address,
+    env_log_level,
     env_names,
     env_prefixes,
     env_seconds,
     env_tcp_endpoint,
-    log_level,
 )
 from schemas.lenient_json import decode_lenient_json
 
@@ -113,7 +113,7 @@ class NodeConfig:
     cni_socket: Path = Path("/var/run/calico/cni-server.sock")
     gateway_wait_s: float = 10.0
     takeover_wait_s: float = 20.0
-    bgp_log_level: str = "info"
+    bgp_log_level: str = ""
     bgp_restart_s: int = 120
     bgp_resync_s: float = 10.0
     cni_deadline_s: float = 4.5
@@ -178,7 +178,7 @@ NODE_CONFIG_VARIABLES = (
     _Variable("NODENAME", "node", str, "Kubernetes name of this node (required)"),
     _Variable("VPPD_RUN", "run", Path, "runtime directory: sockets, rendered files, journals"),
     _Variable("VPPD_STATE", "state", Path, "state directory: undo journal, pod records"),
-    _Variable("CALICOVPP_LOG_LEVEL", "log_level", log_level, "debug, info, warning, error"),
+    _Variable("CALICOVPP_LOG_LEVEL", "log_level", env_log_level, "debug, info, warning, error"),
     _Variable("CALICOVPP_INTERFACES", "interfaces", CalicoVppInterfaces, "uplinks and interface specs, JSON"),
     _Variable("CALICOVPP_INITIAL_CONFIG", "initial", CalicoVppInitialConfig, "gateways, neighbour limits, JSON"),
     _Variable("CALICOVPP_DEBUG", "debug", CalicoVppDebugConfig, "gsoEnabled and other switches, JSON"),
@@ -219,7 +219,7 @@ NODE_CONFIG_VARIABLES = (
     _Variable("VPPD_PREFLIGHT_WAIVE", "preflight_waive", env_names, "failed checks that are accepted, comma list"),
     _Variable("VPPD_INFO_FILE", "info_file", Path, "JSON for scripts: uplinks in VPP (default: none)"),
     _Variable("VPPD_CNI_DEADLINE", "cni_deadline_s", env_seconds(0.1, 60), "s; a CNI call is answered by then"),
-    _Variable("CALICOVPP_BGP_LOG_LEVEL", "bgp_log_level", bgp_log_level, "gobgpd's log level"),
+    _Variable("CALICOVPP_BGP_LOG_LEVEL", "bgp_log_level", env_bgp_log_level, "gobgpd's (unset: see BGPConfiguration)"),
     _Variable(
         "SERVICE_PREFIX", "service_prefixes", env_prefixes, "ranges of the cluster's service addresses, comma list"
     ),
@@ -326,9 +326,9 @@ def _contradictions(config: NodeConfig) -> list[str]:
 def _notices(config: NodeConfig, environ: Mapping[str, str]) -> Iterator[str]:
     """What is accepted and changes nothing, or not known."""
     read_as_json = [v for v in NODE_CONFIG_VARIABLES if isinstance(v.read, type) and issubclass(v.read, Struct)]
-    yield from not_acted_on({v.name: getattr(config, v.attribute) for v in read_as_json}, environ)
-    yield from unknown_words(config.interfaces)
-    yield from unknown_variables(environ, [*(variable.name for variable in NODE_CONFIG_VARIABLES), *_LEGACY])
+    yield from settings_without_effect({v.name: getattr(config, v.attribute) for v in read_as_json}, environ)
+    yield from unknown_interface_words(config.interfaces)
+    yield from unknown_variable_notices(environ, [*(variable.name for variable in NODE_CONFIG_VARIABLES), *_LEGACY])
 
 
 def describe_env_variables() -> str:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from schemas.calico_vpp import RX_MODES, UPLINK_ANNOTATIONS, CalicoVppInterfaces, InterfaceSpec
 from schemas.lenient_json import non_default_json_fields
-from schemas.spelling import unknown_name
+from schemas.spelling import unknown_name_notice
 
 # Accepted and not acted on: the field or variable, and why. `[]`: of each entry.
 _NOT_SUPPORTED = "vppd does not have this"
@@ -70,7 +70,7 @@ _PREFIXES_OF_OTHERS = ("VPPD_LAB_",)
 _OF_KUBERNETES_SERVICE = re.compile(r".*_SERVICE_(HOST|PORT(_.*)?)|.*_PORT(_[0-9]+_(TCP|UDP|SCTP)(_.*)?)?")
 
 
-def not_acted_on(structs: Mapping[str, Struct], environ: Mapping[str, str]) -> list[str]:
+def settings_without_effect(structs: Mapping[str, Struct], environ: Mapping[str, str]) -> list[str]:
     """A notice for each setting that is accepted and changes nothing. `structs`: variable -> its JSON, read."""
     notices = []
     for path, why in ACCEPTED_ONLY.items():
@@ -85,7 +85,7 @@ def not_acted_on(structs: Mapping[str, Struct], environ: Mapping[str, str]) -> l
     return notices
 
 
-def unknown_words(interfaces: CalicoVppInterfaces) -> Iterator[str]:
+def unknown_interface_words(interfaces: CalicoVppInterfaces) -> Iterator[str]:
     """A notice for each word in CALICOVPP_INTERFACES that names nothing, so that a default holds."""
     specs: dict[str, InterfaceSpec] = {
         "defaultPodIfSpec": interfaces.defaultPodIfSpec,
@@ -99,14 +99,14 @@ def unknown_words(interfaces: CalicoVppInterfaces) -> Iterator[str]:
     for number, uplink in enumerate(interfaces.uplinkInterfaces):
         for key in sorted(uplink.annotations.keys() - set(UPLINK_ANNOTATIONS)):
             path = f"CALICOVPP_INTERFACES.uplinkInterfaces[{number}].annotations"
-            yield f"{path}.{unknown_name(key, UPLINK_ANNOTATIONS)}"
+            yield f"{path}.{unknown_name_notice(key, UPLINK_ANNOTATIONS)}"
 
 
-def unknown_variables(environ: Mapping[str, str], known: Iterable[str]) -> list[str]:
+def unknown_variable_notices(environ: Mapping[str, str], known: Iterable[str]) -> list[str]:
     """A notice for each variable with a prefix of ours or of Calico/VPP that nobody reads."""
     known = {*known, *(path for path in ACCEPTED_ONLY if "." not in path), *_KNOWN_TO_OTHERS}
     return [
-        unknown_name(name, known, prefix)
+        unknown_name_notice(name, known, prefix)
         for prefix in _PREFIXES
         for name in sorted(environ)
         if name.startswith(prefix)

@@ -26,15 +26,15 @@ def env_choice(*words: str) -> Callable[[str], str]:
     return read
 
 
-def log_level(text: str) -> str:
+def env_log_level(text: str) -> str:
     """One of our levels; Calico/VPP's words for other levels mean the nearest of them."""
     level = env_choice(*_LOG_LEVELS, *_NEAREST_LOG_LEVEL)(text)
     return _NEAREST_LOG_LEVEL.get(level, level)
 
 
-def bgp_log_level(text: str) -> str:
-    """`log_level`, but gobgpd knows `trace` too."""
-    return "trace" if text.lower() == "trace" else log_level(text)
+def env_bgp_log_level(text: str) -> str:
+    """`env_log_level`, but gobgpd knows `trace` too."""
+    return "trace" if text.lower() == "trace" else env_log_level(text)
 
 
 def env_seconds(low: float, high: float) -> Callable[[str], float]:

@@ -64,7 +64,7 @@ class BlockAffinityFact(Fact, frozen=True):
     deleted: bool = False  # the node is giving it up
 
 
-class ConfigurationStatus(Fact, frozen=True):
+class ConfigurationStatusFact(Fact, frozen=True):
     """What of a node's configuration has no effect (key: variable, or a field's path in it; owner: guard)."""
 
     problems: tuple[str, ...] = ()  # e.g. that vppd does not have what it asks for, or does not know its name

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
-from schemas.spelling import unknown_name
+from schemas.spelling import unknown_name_notice
 
 T = TypeVar("T", bound=Struct)
 _ERROR = re.compile(r"(?P<message>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
@@ -47,7 +47,7 @@ def _with_our_keys(value: Any, kind: Any, path: str, warnings: list[str]) -> Any
     for key, inner in value.items():
         field = fields.get(key.lower())
         if field is None:
-            warnings.append(f"{path}.{unknown_name(key, (field.name for field in fields.values()))}")
+            warnings.append(f"{path}.{unknown_name_notice(key, (field.name for field in fields.values()))}")
         elif inner is not None:
             fields_set[field.name] = _with_our_keys(inner, field.type, f"{path}.{field.name}", warnings)
     return fields_set

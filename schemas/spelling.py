@@ -6,7 +6,7 @@ from difflib import get_close_matches
 _ALIKE_MIN = 0.75  # of 1.0; below this two names seldom mean the same
 
 
-def unknown_name(name: str, known: Iterable[str], prefix: str = "") -> str:
+def unknown_name_notice(name: str, known: Iterable[str], prefix: str = "") -> str:
     """`NAME: not known, ignored; did you mean ...?`; without the question if no known name is like it.
 
     `prefix`: of `name`, and of those that it is compared with; it does not make two names alike.

@@ -44,7 +44,7 @@ BUS_WORDS: dict[str, BusWord] = {
     "service-status": BusWord(facts.ServiceStatusFact, "services", "<namespace>/<name>"),
     "service-address": BusWord(facts.ServiceAddressFact, "services", "<prefix>"),
     "policy-status": BusWord(facts.PolicyStatusFact, "policy", "<object>/<name>..."),
-    "configuration-status": BusWord(facts.ConfigurationStatus, "guard", "<variable or field>"),
+    "configuration-status": BusWord(facts.ConfigurationStatusFact, "guard", "<variable or field>"),
     "vpp": BusWord(facts.VppProcessFact, "guard", "vpp"),
     "uplink": BusWord(facts.UplinkFact, "guard", "<Linux interface>"),
     "epoch": BusWord(facts.VppEpochFact, "vpp-writer", "vpp"),

@@ -12,7 +12,7 @@ import msgspec
 from schemas.addresses import parse_ip_prefix
 from schemas.calico_vpp import InterfaceSpec
 from schemas.lenient_json import decode_lenient_json
-from schemas.spelling import unknown_name
+from schemas.spelling import unknown_name_notice
 
 _PREFIX = "cni.projectcalico.org/"
 _OF_CALICO_VPP = f"{_PREFIX}vpp"
@@ -94,7 +94,7 @@ def _problems(annotations: Mapping[str, str]) -> Iterator[str]:
         if name in _KNOWN and (name, text) != _VCL_OFF:
             yield f"annotation {name}: {_form_error(name, text) or _NO_EFFECT}"
         elif name not in _KNOWN and name.startswith(_OF_CALICO_VPP):
-            yield f"annotation {unknown_name(name, _KNOWN, _PREFIX)}"
+            yield f"annotation {unknown_name_notice(name, _KNOWN, _PREFIX)}"
 
 
 def _shortened(problem: str) -> str:

@@ -20,6 +20,8 @@ from schemas.intents import DEFAULT_TABLE, RouteIntent, RoutePath
 _ASN_DEFAULT = 64512
 _PORT_DEFAULT = 179
 _VERSIONS = (4, 6)
+# Calico's words of logSeverityScreen, in lower case; gobgpd has nothing quieter than "error".
+_LEVEL_OF_SEVERITY = {"debug": "debug", "warning": "warning", "error": "error", "fatal": "error", "none": "error"}
 
 
 @dataclass
@@ -51,6 +53,12 @@ def _effective_configuration(facts: RoutingManagerFacts) -> BgpConfigurationFact
         service_external_ips=cluster.service_external_ips,
         service_load_balancer_ips=cluster.service_load_balancer_ips,
     )
+
+
+def gobgpd_log_level(facts: RoutingManagerFacts, configured: str) -> str:
+    """gobgpd's log level: CALICOVPP_BGP_LOG_LEVEL, else the one of BGPConfiguration, else "info"."""
+    severity = (_effective_configuration(facts).log_severity or "").lower()
+    return configured or _LEVEL_OF_SEVERITY.get(severity, "info")
 
 
 def _service_ranges(common: BgpConfigurationFact) -> set[IpNetwork]:
@@ -104,6 +112,8 @@ def desired_bgp(facts: RoutingManagerFacts) -> DesiredBgp:
     # gobgpd is given IPv6 before IPv4, as the reference does.
     listen = tuple(addresses[version] for version in reversed(_VERSIONS) if version in addresses)
     blocks = [block for block in _own_blocks(facts) if block.version in addresses]
+    kept_back = {ip_network(pool.cidr) for pool in facts.pools.values() if pool.disable_bgp_export}
+    exported = [block for block in blocks if not _is_inside(block, kept_back)]
     services = [prefix for prefix in _advertised_services(facts, common) if prefix.version in addresses]
     return DesiredBgp(
         bgp=BgpGlobal(
@@ -113,7 +123,7 @@ def desired_bgp(facts: RoutingManagerFacts) -> DesiredBgp:
             listen_addresses=listen,
         ),
         peers={peer.address: peer for peer in _mesh_peers(facts, addresses, common)},
-        paths={str(prefix): addresses[prefix.version] for prefix in (*services, *blocks)},
+        paths={str(prefix): addresses[prefix.version] for prefix in (*services, *exported)},
         blocks=frozenset(map(str, blocks)),
     )
 

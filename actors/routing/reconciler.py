@@ -6,7 +6,7 @@ gobgpd may be away, start late, die, or refuse an operation: each is named, retr
 import asyncio
 import time
 
-from actors.routing.desired import RoutingManagerFacts, bgp_obstacles, desired_bgp
+from actors.routing.desired import RoutingManagerFacts, bgp_obstacles, desired_bgp, gobgpd_log_level
 from actors.routing.gobgp import paths
 from actors.routing.gobgp.client import GobgpAway, GobgpClient, GobgpRefused
 from actors.routing.gobgp.plan import gobgp_operations
@@ -71,10 +71,11 @@ class GobgpReconciler:
         self._away_reason = ""
         self._stale_until = time.monotonic() + self._context.config.bgp_restart_s
         self._context.log.info("gobgpd reached")
-        await gobgp.set_log_level(self._context.config.bgp_log_level)
+        log_level = ""
         watch: asyncio.Task[None] | None = None
         try:
             while True:
+                log_level = await self._set_log_level(gobgp, log_level)
                 if not bgp_obstacles(self._facts) and self._context.heard_all:  # else BGP is left as it is
                     await self._reconcile(gobgp)
                     watch = watch or asyncio.create_task(self._watch_paths(gobgp))
@@ -86,6 +87,13 @@ class GobgpReconciler:
             if watch:
                 watch.cancel()
                 await asyncio.gather(watch, return_exceptions=True)
+
+    async def _set_log_level(self, gobgp: GobgpClient, before: str) -> str:
+        """Sets gobgpd's log level if it is not as before. Returns the level."""
+        level = gobgpd_log_level(self._facts, self._context.config.bgp_log_level)
+        if level != before:
+            await gobgp.set_log_level(level)
+        return level
 
     async def _until_change(self) -> None:
         try:

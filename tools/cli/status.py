@@ -49,10 +49,9 @@ def _print(view: NodeView) -> None:
         if not name.startswith("tool-"):
             notes = "".join(f"; {text}" for text in process.waiting if process.ready)
             print(f"{name:<12} {process.pid:>7}  {view.state_of(name)}{notes}")
-    epoch = view.epoch
-    print(f"VPP: epoch {epoch.epoch}, pid {epoch.pid}, {epoch.version}" if epoch and epoch.connected else "VPP: none")
-    if epoch and epoch.unavailable:
-        print(f"VPP lacks what these need: {', '.join(epoch.unavailable)}")
+    print(f"VPP: {view.vpp_text()}")
+    if view.epoch and view.epoch.unavailable:
+        print(f"VPP lacks what these need: {', '.join(view.epoch.unavailable)}")
     print(f"intents: {len(view.intents)}, not applied: {len(view.unapplied())}")
     for text in view.unapplied():
         print(f"  {text}")

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 
 from schemas.facts import (
     BgpPeerFact,
-    ConfigurationStatus,
+    ConfigurationStatusFact,
     PodInterfaceFact,
     PolicyStatusFact,
     ProcessFact,
     ServiceStatusFact,
     VppEpochFact,
+    VppProcessFact,
 )
 from schemas.intents import Intent
 from schemas.statuses import AppliedStatus, FailedStatus, IntentStatus, PendingStatus, RejectedStatus
@@ -25,12 +26,13 @@ class NodeView:
 
     processes: dict[str, ProcessFact] = field(default_factory=dict)
     epoch: VppEpochFact | None = None
+    vpp: VppProcessFact | None = None
     peers: dict[str, BgpPeerFact] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
     statuses: dict[str, IntentStatus] = field(default_factory=dict)
     services: dict[str, ServiceStatusFact] = field(default_factory=dict)
     policies: dict[str, PolicyStatusFact] = field(default_factory=dict)
-    configuration: dict[str, ConfigurationStatus] = field(default_factory=dict)
+    configuration: dict[str, ConfigurationStatusFact] = field(default_factory=dict)
     pods: dict[str, PodInterfaceFact] = field(default_factory=dict)
     unheard: list[str] = field(default_factory=list)  # streams that have not been heard whole
 
@@ -54,6 +56,14 @@ class NodeView:
         cut = f"hears nothing: {process.cut_off}" if process.cut_off else ""
         waiting = () if process.ready else process.waiting or ("not ready",)
         return "; ".join(text for text in (stuck, cut, *waiting) if text) or READY
+
+    def vpp_text(self) -> str:
+        """The VPP of the node in words: which life of it, or why there is none."""
+        if self.epoch and self.epoch.connected:
+            return f"epoch {self.epoch.epoch}, pid {self.epoch.pid}, {self.epoch.version}"
+        if self.vpp is None or not self.vpp.reason:
+            return "none"
+        return "; ".join((f"none: {self.vpp.reason}", *self.vpp.last_words))
 
     def unapplied(self) -> list[str]:
         """Intents that VPP does not hold, with the reason."""

@@ -16,6 +16,7 @@ SETTLE_S = 0.7  # statuses and heartbeats of this very moment may still be under
 STREAMS = (
     ("process", "bus"),
     ("epoch", "vpp-writer"),
+    ("vpp", "guard"),
     ("bgp-peer", "routing"),
     ("service-status", "services"),
     ("policy-status", "policy"),
@@ -49,6 +50,7 @@ class NodeWatcher:
         return NodeView(
             processes=rows("process"),
             epoch=rows("epoch").get("vpp"),
+            vpp=rows("vpp").get("vpp"),
             peers=rows("bgp-peer"),
             intents=rows(INTENT_WORD),
             statuses=statuses,

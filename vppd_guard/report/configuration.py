@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from schemas.facts import ConfigurationStatus
+from schemas.facts import ConfigurationStatusFact
 
 
-def configuration_facts(warnings: Iterable[str]) -> dict[str, ConfigurationStatus]:
+def configuration_facts(warnings: Iterable[str]) -> dict[str, ConfigurationStatusFact]:
     """A row for each variable or field. `warnings`: each "<variable or field>: <what of it>"."""
     problems = defaultdict[str, list[str]](list)
     for warning in warnings:
         place, _, problem = warning.partition(": ")
         problems[place].append(problem)
-    return {place: ConfigurationStatus(tuple(texts)) for place, texts in problems.items()}
+    return {place: ConfigurationStatusFact(tuple(texts)) for place, texts in problems.items()}

@@ -19,11 +19,15 @@ PEER = "192.0.2.9"
 
 
 class Standin(GobgpApiServicer):
-    """`paths`: set to let the watch of best paths begin, with no path; `looks`: how often sessions were asked for."""
+    """`paths`: set to let the watch of best paths begin, with no path; `looks`: how often sessions were asked for.
+
+    `level`: of its log.
+    """
 
     def __init__(self) -> None:
         self.paths = asyncio.Event()
         self.looks = 0
+        self.level: int | None = None
 
     async def GetBgp(self, request: pb.GetBgpRequest, context: Any) -> pb.GetBgpResponse:  # noqa: N802
         return pb.GetBgpResponse()
@@ -45,7 +49,11 @@ class Standin(GobgpApiServicer):
     async def _take(self, request: Any, context: Any) -> Empty:
         return Empty()
 
-    StartBgp = SetPolicies = SetPolicyAssignment = AddPeer = SetLogLevel = _take
+    StartBgp = SetPolicies = SetPolicyAssignment = AddPeer = _take
+
+    async def SetLogLevel(self, request: pb.SetLogLevelRequest, context: Any) -> Empty:  # noqa: N802
+        self.level = request.level
+        return Empty()
 
 
 @asynccontextmanager

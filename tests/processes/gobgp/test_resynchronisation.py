@@ -10,7 +10,8 @@ from actors.routing.desired import RoutingManagerFacts
 from actors.routing.reconciler import POLL_EVERY_S, SETTLE_S, GobgpReconciler
 from actors.runtime.context import offline_actor_context
 from schemas.config import NodeConfig
-from schemas.facts import NodeFact
+from schemas.facts import BgpConfigurationFact, NodeFact
+from schemas.proto import gobgp_pb2 as pb
 from tests.processes.gobgp.standin import Standin, standing_in
 from tests.waiting import until_async
 
@@ -55,3 +56,13 @@ def test_what_nobody_tells_again_is_not_kept_for_ever() -> None:
         await until_async(lambda: not facts.stale)
 
     play(story, restart_s=0)
+
+
+def test_the_log_severity_of_the_cluster_is_gobgpd_s_also_when_it_changes() -> None:
+    async def story(gobgpd: Standin, facts: RoutingManagerFacts, reconciler: GobgpReconciler) -> None:
+        await until_async(lambda: gobgpd.level == pb.SetLogLevelRequest.INFO)
+        facts.configurations["default"] = BgpConfigurationFact(log_severity="Warning")
+        reconciler.facts_changed()
+        await until_async(lambda: gobgpd.level == pb.SetLogLevelRequest.WARN)
+
+    play(story, restart_s=60)

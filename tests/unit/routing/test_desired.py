@@ -9,6 +9,7 @@ from actors.routing.desired import (
     bgp_obstacles,
     bgp_router_id,
     desired_bgp,
+    gobgpd_log_level,
     routes_of_bgp_paths,
     unusable_bgp_paths,
 )
@@ -43,6 +44,11 @@ def test_own_confirmed_blocks_are_announced_whole_with_our_address_of_their_fami
     assert bgp_config.blocks == {"10.48.0.0/26", "fd48::/122"}
 
 
+def test_blocks_of_a_pool_that_is_not_exported_are_not_announced() -> None:
+    pools = {"v4": IpPoolFact(cidr="10.48.0.0/16", disable_bgp_export=True), "v6": IpPoolFact(cidr="fd48::/48")}
+    assert set(desired_bgp(facts(pools=pools)).paths) == {"fd48::/122"}
+
+
 def test_the_mesh_has_a_session_per_family_that_both_ends_have() -> None:
     assert set(desired_bgp(facts()).peers) == {"192.0.2.2", "2001:db8::2"}
     assert set(desired_bgp(facts(nodes={"n1": ME, "n2": NodeFact(ip4="192.0.2.2/24")})).peers) == {"192.0.2.2"}
@@ -67,6 +73,25 @@ def test_a_nodes_own_configuration_overrides_port_and_log_level_only() -> None:
     bgp_config = desired_bgp(facts(configurations=configurations))
     assert (bgp_config.bgp.asn, bgp_config.bgp.listen_port) == (65001, 1790)
     assert bgp_config.peers["192.0.2.2"].port == 1791
+
+
+@pytest.mark.parametrize(
+    ("configured", "cluster", "node", "level"),
+    [
+        ("", None, None, "info"),
+        ("", "Debug", None, "debug"),
+        ("", "Debug", "Error", "error"),
+        ("", "Fatal", None, "error"),
+        ("", "Loud", None, "info"),
+        ("trace", "Error", None, "trace"),
+    ],
+)
+def test_gobgpd_s_log_level_is_the_variable_s_else_that_of_the_node_s_configuration_else_the_cluster_s(
+    configured: str, cluster: str | None, node: str | None, level: str
+) -> None:
+    severities = {"default": cluster, "node.n1": node}
+    configurations = {key: BgpConfigurationFact(log_severity=severity) for key, severity in severities.items()}
+    assert gobgpd_log_level(facts(configurations=configurations), configured) == level
 
 
 def test_a_node_without_ipv4_has_a_router_id_of_32_bits_that_stays() -> None:

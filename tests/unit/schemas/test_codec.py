@@ -24,7 +24,7 @@ EXAMPLES: dict[str, list[msgspec.Struct]] = {
     "bgp-configuration": [facts.BgpConfigurationFact(asn=64512, node_to_node_mesh=True, listen_port=179)],
     "ip-pool": [facts.IpPoolFact(cidr="10.0.0.0/16", nat_outgoing=True)],
     "block-affinity": [facts.BlockAffinityFact(node="n1", cidr="10.0.0.0/26")],
-    "configuration-status": [facts.ConfigurationStatus(("not known, ignored",))],
+    "configuration-status": [facts.ConfigurationStatusFact(("not known, ignored",))],
     "vpp": [facts.VppProcessFact(state="up", pid=17)],
     "uplink": [facts.UplinkFact(state="running", interface="uplink/eth0", host_tap="host/eth0")],
     "epoch": [facts.VppEpochFact(connected=True, epoch=3, pid=17, version="26.10")],
