@@ -60,10 +60,15 @@ def run_bus_process(
     name: str, command: str, description: str, main: _Main, argv: Sequence[str] | None = None
 ) -> NoReturn:
     """Runs `main` until it returns an exit code; SIGTERM and SIGINT set the event that it gets."""
+    sys.exit(run_bus_main(name, command, description, main, argv))
+
+
+def run_bus_main(name: str, command: str, description: str, main: _Main, argv: Sequence[str] | None = None) -> int:
+    """`run_bus_process`, but for a process that does not end with `main`. Returns the exit code."""
     process_argument_parser(command, description).parse_args(argv)
     log = ProcessLog(name)
     config = _bus_config_or_exit(log)
-    sys.exit(asyncio.run(_on_the_bus(name, config, log, main)))
+    return asyncio.run(_on_the_bus(name, config, log, main))
 
 
 async def _on_the_bus(name: str, config: NodeConfig, log: ProcessLog, main: _Main) -> int:

@@ -4,6 +4,7 @@ The broker notices it too (`STALLED_S_MAX` of `bus/broker.py`); only this thread
 """
 
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -38,6 +39,7 @@ class LoopWatchdog:
         self._thread.join()
 
     def _watch(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are the main thread's
         turns, still_s, reported = self._progress(), 0.0, False
         while not self._stop.wait(_LOOK_EVERY_S):
             now = self._progress()

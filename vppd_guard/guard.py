@@ -12,6 +12,7 @@ from schemas.config import NodeConfig
 from schemas.facts import VppProcessFact
 from schemas.words import intent_status_word
 from vppd_guard.life import (
+    HANDOVER_STATES,
     TAKEOVER_STATES,
     GuardEvent,
     GuardLife,
@@ -70,23 +71,27 @@ class UplinkGuard:
         self.holding = GuardHolding()  # of the last action that has succeeded
         self.trouble = ""  # of the state that has just ended
         self.reason = ""  # why Linux has the uplinks
+        self.handed_over = False  # stopped, and everything is left to the next guard
         self._changed_at = time.monotonic()
 
-    async def live(self, stop: asyncio.Event) -> int:
-        """Runs until stopped. Returns the exit code; 0: Linux has everything back."""
+    async def live(self, stop: asyncio.Event, handover: asyncio.Event) -> int:
+        """Runs until told to stop or to hand over. Returns the exit code.
+
+        0: Linux has everything back, or the next guard is to go on with what there is (`handed_over`).
+        """
         context = self.context
         context.peer.subscribe(intent_status_word("guard"))
         context.history.add(GuardHistoryLine(at=time.time(), pid=os.getpid(), what="the guard starts"))
         tail = VppLogTail(context.vpp.log, context.log)
         background = [asyncio.create_task(self._beat()), asyncio.create_task(tail.follow())]
-        self._publish()
+        context.peer.waiting = (self.life.state.value,)
         while self.life.state is not GuardState.STOPPED:
-            event = await self._run_action(stop)
+            event = await self._run_action(stop, handover)
             self._enter(advance_guard_life(self.life, event, time.monotonic()), event)
         for task in background:
             task.cancel()
         tail.read_new()
-        return 1 if context.journal.read() else 0
+        return 1 if context.journal.read() and not self.handed_over else 0
 
     def forward(self, number: int) -> None:
         """Forwards a signal to VPP."""
@@ -121,14 +126,16 @@ class UplinkGuard:
                 return resting.run_guard_state(life)
         raise AssertionError(f"in state {life.state.value} the guard cannot hold {self.holding}")
 
-    async def _run_action(self, stop: asyncio.Event) -> GuardEvent:
-        """Runs the state's action. VPP's end and the order to stop cut it short."""
+    async def _run_action(self, stop: asyncio.Event, handover: asyncio.Event) -> GuardEvent:
+        """Runs the state's action. VPP's end and the orders to stop and to hand over cut it short."""
         action: asyncio.Future[Any] = asyncio.ensure_future(self._action())
         watched: dict[asyncio.Future[Any], GuardEvent] = {}
         if self.life.state not in _NEVER_CUT_SHORT:
             watched[asyncio.ensure_future(stop.wait())] = GuardEvent.STOP
             if (ended := self.context.vpp.ended) is not None:
                 watched[asyncio.ensure_future(ended.wait())] = GuardEvent.VPP_ENDED
+        if self.life.state in HANDOVER_STATES:
+            watched[asyncio.ensure_future(handover.wait())] = GuardEvent.HANDOVER
         await asyncio.wait([action, *watched], return_when=asyncio.FIRST_COMPLETED)
         first = next((event for future, event in watched.items() if future.done()), None)
         for future in (*watched, *([action] if first else [])):
@@ -163,9 +170,10 @@ class UplinkGuard:
             self.reason = self.trouble
         if life.state is GuardState.RUNNING or event is GuardEvent.STOP:
             self.reason = ""
+        self.handed_over = event is GuardEvent.HANDOVER
         if was.state in _TAKING and life.failures > was.failures:
             self._blame_drivers()
-        good = event in (GuardEvent.DONE, GuardEvent.STOP, GuardEvent.ADOPTS)
+        good = event in (GuardEvent.DONE, GuardEvent.STOP, GuardEvent.ADOPTS, GuardEvent.HANDOVER)
         write = self.context.log.info if good else self.context.log.warning
         why = {"why": self.trouble} if self.trouble else {}
         write("state", was=was.state.value, by=event.value, now=life.state.value, took_ms=took_ms, **why)
@@ -182,7 +190,8 @@ class UplinkGuard:
                 failures=life.failures,
             )
         )
-        self._publish()
+        if not self.handed_over:  # what has been said holds until the next guard says something else
+            self._publish()
 
     def _blame_drivers(self) -> None:
         """An automatically chosen driver that did not get there makes way for the next."""

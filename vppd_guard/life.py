@@ -41,9 +41,10 @@ class GuardEvent(Enum):
     ADOPTS = "adopts"  # an earlier guard's VPP runs on
     LEFTOVERS = "leftovers"  # an earlier guard has left something to undo
     VPP_ENDED = "vpp_ended"
-    SILENT = "silent"  # VPP is up and does not TAKEOVER
+    SILENT = "silent"  # VPP is up and does not forward
     GONE = "gone"  # an uplink's device has disappeared
     STOP = "stop"
+    HANDOVER = "handover"  # the next guard goes on with what there is
 
 
 GUARD_STATE_TEXTS = {
@@ -64,6 +65,11 @@ GUARD_STATE_TEXTS = {
 
 # The way to a VPP that carries packets, in its order. Something may need undoing in each of these.
 TAKEOVER_STATES = (GuardState.CAPTURED, GuardState.TAKEN, GuardState.UP, GuardState.CONFIGURED, GuardState.RUNNING)
+
+
+# A guard that is to hand over stops here and leaves everything as it is: VPP runs for the next guard to adopt, or
+# nothing is going on. A takeover or a restore that has begun is finished first, or given up in its own time.
+HANDOVER_STATES = (GuardState.PREFLIGHT, GuardState.RUNNING, GuardState.RETRYING, GuardState.LOST, GuardState.RESTING)
 
 
 class Transition(NamedTuple):
@@ -114,6 +120,7 @@ def _transitions() -> list[Transition]:
         Transition(GuardState.RESTING, GuardEvent.DONE, GuardState.PREFLIGHT),
         Transition(GuardState.RESTING, GuardEvent.STOP, GuardState.STOPPED),
     ]
+    rows += [Transition(state, GuardEvent.HANDOVER, GuardState.STOPPED) for state in HANDOVER_STATES]
     return rows
 
 

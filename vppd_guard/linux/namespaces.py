@@ -47,6 +47,11 @@ def run_inside_netns(name: str, work: Callable[[], T]) -> T:
     return _thread.submit(_inside, NETNS_DIRECTORY / name, work).result()
 
 
+def end_thread() -> None:
+    """Lets the thread that enters namespaces end. Does not wait."""
+    _thread.shutdown(wait=False)
+
+
 def _create(name: str) -> None:
     NETNS_DIRECTORY.mkdir(mode=0o755, parents=True, exist_ok=True)
     try:

@@ -1,6 +1,10 @@
 """A line of the guard's history. Pure."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
+
+from vppd_guard.life import GuardState
 
 
 class GuardHistoryLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -17,3 +21,10 @@ class GuardHistoryLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
     wait_s: float = 0.0  # how long the state that follows will wait
     uplinks: tuple[str, ...] = ()
     failures: int = 0  # in a row
+
+
+def last_takeover_was_configured(lines: Sequence[GuardHistoryLine]) -> bool:
+    """Had the takeover that came last, as far as the history goes, got as far as to the state CONFIGURED?"""
+    states = [line.to for line in lines if line.to]
+    begin = max((at for at, state in enumerate(states) if state == GuardState.CAPTURED.value), default=0)
+    return GuardState.CONFIGURED.value in states[begin:]

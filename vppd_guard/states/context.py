@@ -1,5 +1,7 @@
 """What the actions of all states are given: the node, the guard's means of reporting, and its way of changing Linux."""
 
+import asyncio
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -11,6 +13,7 @@ from vppd_guard.drivers.machine import HostMachine
 from vppd_guard.drivers.registry import FailedUplinkDrivers
 from vppd_guard.host import hooks
 from vppd_guard.host.hooks import HostHookPoint
+from vppd_guard.linux import namespaces
 from vppd_guard.report.history import GuardHistory
 from vppd_guard.report.history_line import GuardHistoryLine
 from vppd_guard.states.holding import GuardHolding
@@ -25,6 +28,7 @@ from vppd_guard.vpp.startup_conf import VppStartupFiles
 from vppd_guard.vpp.supervisor import VppSupervisor
 
 _JOURNAL_S_MAX = 10.0
+_THREAD_ENDS_S_MAX = 1.0
 
 
 class GuardContext:
@@ -52,6 +56,15 @@ class GuardContext:
         took_ms = (time.monotonic() - began_at) * 1000
         self.log.info("step", what=step.title, took_ms=took_ms)
         self.note(step.title, took_ms=took_ms)
+
+    async def end_threads(self) -> None:
+        """Ends the threads that work for the guard, but for one that hangs in the kernel. There are none afterwards."""
+        await asyncio.get_running_loop().shutdown_default_executor()
+        self.executor.close()
+        namespaces.end_thread()
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join(_THREAD_ENDS_S_MAX)
 
     def note(self, what: str, *, why: str = "", took_ms: float = 0.0) -> None:
         """Adds a line to the history."""

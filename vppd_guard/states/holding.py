@@ -37,6 +37,7 @@ class GuardHoldingUp(GuardHoldingTaken):
     """VPP runs."""
 
     vpp: VppInstance
+    host_informed: bool = False  # the user's script for a VPP that runs (VPP_RUNNING) has been run
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from vppd_guard.drivers import registry
+from vppd_guard.report.history_line import last_takeover_was_configured
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.holding import GuardHolding, GuardHoldingAdopted, GuardLeftovers
 from vppd_guard.undo.records import UplinkCapturedRecord, last_vpp_in_undo_records, uplinks_in_undo_records
@@ -20,9 +21,13 @@ async def run_guard_state(context: GuardContext) -> GuardHolding:
     uplinks = _adoptable(context, captures) if instance else ()
     if instance is not None and uplinks:
         context.vpp.instance = instance
-        adopted = GuardHoldingAdopted(uplinks=uplinks, taken_at=None, vpp=instance)
+        informed = last_takeover_was_configured(context.history.read())
+        adopted = GuardHoldingAdopted(uplinks=uplinks, taken_at=None, vpp=instance, host_informed=informed)
         context.log.info("adopted", pid=instance.pid, uplinks=adopted.names)
         return adopted
+    if vpp is not None and instance is None:
+        context.vpp.end_reason = process.reap_vpp_process(vpp.pid)
+        context.log.warning("VPP ended while no guard watched", pid=vpp.pid, why=context.vpp.end_reason)
     # A guard that was killed right after starting VPP could not note it: such a VPP is ended, not adopted.
     context.vpp.instance = instance or process.find_vpp_by_conf(context.config.vpp_run / "startup.conf")
     names = [record.uplink.name for record in captures]

@@ -29,7 +29,8 @@ async def run_guard_state(context: GuardContext, holding: GuardHoldingUp) -> Non
             await _wait_for_uplink(context, holding, uplink)
             await _configure_tap(context, holding, uplink, intents)
         await wait_until_vpp_holds(context, holding.vpp, intents)
-    await context.run_hook(HostHookPoint.VPP_RUNNING, holding)
+    if not holding.host_informed:
+        await context.run_hook(HostHookPoint.VPP_RUNNING, holding)
 
 
 async def _wait_for_uplink(context: GuardContext, holding: GuardHoldingUp, uplink: DrivenUplink) -> None:

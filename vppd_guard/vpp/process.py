@@ -48,10 +48,7 @@ class VppInstance:
         self.ended.set()
 
     def _why(self) -> str:
-        if self._child is None:
-            return "ended (its wait status went to its first parent)"
-        code = self._child.wait()
-        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        return _end_reason(self._child.wait()) if self._child is not None else reap_vpp_process(self.pid)
 
     def signal(self, number: int) -> None:
         """Forwards a signal, if VPP still runs."""
@@ -132,6 +129,19 @@ def adopt_vpp_process(pid: int, since: int) -> VppInstance | None:
         return VppInstance(pid, since, None)
     except ProcessLookupError:
         return None
+
+
+def reap_vpp_process(pid: int) -> str:
+    """Why a VPP of an earlier guard ended, which has. If that guard was this very process, VPP is our child still."""
+    try:
+        _, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return "ended (its wait status went to its first parent)"
+    return _end_reason(os.waitstatus_to_exitcode(status))
+
+
+def _end_reason(code: int) -> str:
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
 
 
 def find_vpp_by_conf(conf: Path) -> VppInstance | None:

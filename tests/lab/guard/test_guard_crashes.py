@@ -14,13 +14,15 @@ import pytest
 
 from tests.lab.guard.world import GATEWAY4, HOST4, HOST6, World, measured
 from tests.waiting import until
+from vppd_guard.host.handover import HANDOVER_SIGNAL
 
 DYING = str(Path(__file__).with_name("dying.py"))
 BACK_MS_MAX = 10_000
 
 
-def start_dying(world: World, at: str = "", victim: str = "guard") -> None:
-    world.start("guard", DYING, DIE_LOG=str(world.directory / "points"), DIE_AT=at, DIE_WHO=victim)
+def start_dying(world: World, at: str = "", victim: str = "guard", after: str = "") -> None:
+    log = str(world.directory / "points")
+    world.start("guard", DYING, DIE_LOG=log, DIE_AT=at, DIE_WHO=victim, DIE_AFTER=after)
 
 
 def died(world: World) -> bool:
@@ -65,7 +67,8 @@ def crash(world: World, point: str, victim: str) -> dict[str, float]:
 @pytest.mark.parametrize("victim", ["guard", "vpp", "both"])
 def test_guard_or_vpp_may_die_at_every_point_of_a_takeover(world: World, victim: str) -> None:
     before = world.linux()
-    points = [point for point in points_of(world) if point != "in resting"]
+    not_of_a_takeover = ("in resting", "is loaded", "is about to handle signals")
+    points = [point for point in points_of(world) if point not in not_of_a_takeover]
     assert {
         "started VPP's trial",
         "in captured",
@@ -111,6 +114,82 @@ def test_a_guard_that_was_killed_is_followed_by_one_that_adopts_vpp_and_no_packe
     assert writes(world) == writes_before > 0, "nothing is written for it"
     assert world.end("guard") == 0
     assert world.leftovers() == []
+
+
+def hand_over(world: World) -> None:
+    """Tells the guard to hand over, and waits until the next guard runs."""
+    lives = world.states().count("running")
+    world.tell("guard", HANDOVER_SIGNAL)
+    until(lambda: world.states().count("running") > lives, "the next guard runs")
+
+
+def test_a_guard_that_hands_over_is_followed_by_one_that_adopts_vpp_and_no_packet_is_lost(world: World) -> None:
+    before = world.linux()
+    world.start_guard(CALICOVPP_HOOK_VPP_RUNNING="echo once")
+    world.running()
+    [vpp] = world.vpps()
+    guard = world.processes["guard"]
+    writes_before = writes(world)
+    with world.pinged(HOST4) as result, world.pinged(HOST6) as result6:
+        for _ in range(3):
+            hand_over(world)
+        until(world.answers, "the host answers")
+    measured("handover of the guard, three times", "running", result)
+    assert (result["lost"], result6["lost"]) == (0, 0)
+    assert world.vpps() == [vpp]
+    assert guard.poll() is None, "it is one process all the time: supervisord sees nothing"
+    assert world.log("vpp-writer").count("connected pid=") == 1, "one epoch"
+    assert writes(world) == writes_before > 0, "nothing is written for it"
+    assert world.log().count("line=once") == 1, "Linux's side has not changed: no hook is run for it"
+    assert "running -> stopped (handover)" in world.command("explain").stdout
+    os.kill(vpp, signal.SIGKILL)
+    until(lambda: "VPP killed by SIGKILL" in world.log(), "the next guard knows how its VPP has ended")
+    world.running()
+    assert world.end("guard") == 0
+    assert world.linux() == before
+    assert world.leftovers() == []
+
+
+def test_a_guard_that_is_told_to_hand_over_in_a_takeover_finishes_it_first(world: World) -> None:
+    once = f"if [ ! -e {world.directory}/once ]; then touch {world.directory}/once; kill -RTMIN $PPID; fi"
+    world.start_guard(CALICOVPP_HOOK_BEFORE_VPP_RUN=once)
+    until(lambda: "running -> stopped (handover)" in world.command("explain").stdout, "the first guard has handed over")
+    world.running()
+    until(world.answers, "the host answers")
+    assert world.states().count("captured") == 1
+    assert "resting" not in world.states()
+
+
+@pytest.mark.parametrize("victim", ["guard", "vpp", "both", "stop"])
+def test_guard_or_vpp_may_die_and_a_stop_may_come_at_every_point_of_a_handover(world: World, victim: str) -> None:
+    before = world.linux()
+    start_dying(world)
+    world.running()
+    hand_over(world)
+    world.end("guard")
+    passed = (world.directory / "points").read_text().splitlines()
+    points = list(dict.fromkeys(passed[passed.index("in stopped") : passed.index("in restoring")]))
+    assert {"lets go", "holds signals", "is about to become the next guard", "is loaded", "in up"} < set(points)
+    for point in points:
+        for name in ("points", "died"):
+            (world.directory / name).unlink(missing_ok=True)
+        with world.pinged(HOST4) as result:
+            start_dying(world, point, victim, after="in stopped")
+            until(world.is_running, "the guard is running")
+            world.tell("guard", HANDOVER_SIGNAL)
+            until(lambda: died(world), f"{victim} at: {point}")
+            if victim == "stop":
+                until(lambda: world.processes["guard"].poll() is not None, f"stopped, told to at: {point}")
+                assert world.processes.pop("guard").wait() == 0, f"told to stop at: {point}"
+            elif victim != "vpp":
+                until(lambda: world.processes["guard"].poll() is not None, "the guard is dead")
+            if victim != "stop":
+                live_again(world)
+                world.end("guard")
+            until(world.answers, f"Linux has it: {victim} at: {point}")
+        assert result["longest_gap_ms"] < BACK_MS_MAX, f"{victim} at: {point}: {result}"
+        assert world.linux() == before, f"{victim} at: {point}"
+        assert world.leftovers() == [], f"{victim} at: {point}"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
