@@ -8,6 +8,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from schemas.env_readers import env_addresses
+
 UPLINK_DRIVER_NAMES = ("", "af_packet", "af_xdp", "avf", "dpdk", "none", "rdma", "virtio", "vmxnet3")
 _IP_FAMILIES = ("IPv4", "IPv6")
 _QUEUES_DEFAULT, _RING_DEFAULT = 1, 1024
@@ -101,6 +103,11 @@ class CalicoVppInitialConfig(Struct, frozen=True, kw_only=True):
     prometheusStatsPrefix: str = "cni.projectcalico.vpp."  # noqa: N815
     prometheusRecordMetricInterval: int = 5_000_000_000  # noqa: N815 - nanoseconds
 
+    @property
+    def default_gateways(self) -> tuple[str, ...]:
+        """The addresses in `defaultGWs`, in order. Raises ValueError."""
+        return env_addresses(self.defaultGWs)
+
 
 class CalicoVppDebugConfig(Struct, frozen=True, kw_only=True):
     """`CALICOVPP_DEBUG`."""
@@ -171,6 +178,15 @@ def uplink_spec_errors(uplinks: list[UplinkSpec]) -> list[str]:
             wrong.append(f"{path}.ipFamilies: {uplink.ipFamilies!r} is not a comma list of {', '.join(_IP_FAMILIES)}")
         wrong += [f"{path}.annotations.{key}: {why}" for key, why in _wrong_annotations(uplink.annotations)]
     return wrong
+
+
+def default_gateway_errors(initial: CalicoVppInitialConfig) -> list[str]:
+    """What is wrong with `defaultGWs`; it begins with the field."""
+    try:
+        _ = initial.default_gateways
+    except ValueError as error:
+        return [f"defaultGWs: {error}"]
+    return []
 
 
 def _wrong_annotations(annotations: dict[str, str]) -> list[tuple[str, str]]:

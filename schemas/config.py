@@ -22,7 +22,7 @@ from schemas.calico_vpp import CalicoVppIpsecConfig as CalicoVppIpsecConfig
 from schemas.calico_vpp import CalicoVppSrv6Config as CalicoVppSrv6Config
 from schemas.calico_vpp import InterfaceSpec as InterfaceSpec
 from schemas.calico_vpp import UplinkSpec as UplinkSpec
-from schemas.calico_vpp import parse_go_bool, uplink_spec_errors
+from schemas.calico_vpp import default_gateway_errors, parse_go_bool, uplink_spec_errors
 from schemas.config_notices import settings_without_effect, unknown_interface_words, unknown_variable_notices
 from schemas.env_readers import (
     env_addresses,
@@ -317,7 +317,8 @@ def _with_legacy(
 
 def _contradictions(config: NodeConfig) -> list[str]:
     """Values that are well formed one by one and cannot be true together."""
-    wrong = [f"CALICOVPP_INTERFACES.{why}" for why in uplink_spec_errors(config.interfaces.uplinkInterfaces)]
+    wrong = [f"CALICOVPP_INITIAL_CONFIG.{why}" for why in default_gateway_errors(config.initial)]
+    wrong += [f"CALICOVPP_INTERFACES.{why}" for why in uplink_spec_errors(config.interfaces.uplinkInterfaces)]
     if config.node_source == "felix" and config.policy_source != "felix":
         wrong.append("VPPD_NODE_SOURCE: felix needs VPPD_POLICY felix")
     return wrong

@@ -1,6 +1,7 @@
 """Host endpoints: policies of the host's taps and of the uplinks. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from ipaddress import ip_interface
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from actors.policy.model import FelixHostEndpoint, FelixTier
 from actors.policy.policies import CompiledPolicy
 from actors.policy.tiers import CompiledPolicyBook, DirectionPolicies, policies_of_direction
 from actors.policy.workloads import PolicyAttachment, interface_policy_attachment, tiers_with_default_action
+from schemas.addresses import parse_ip_address
 from schemas.facts import UplinkFact
 from schemas.npol import InterfacePoliciesIntent
 
@@ -32,13 +34,19 @@ def host_endpoint_of_uplink(endpoints: Mapping[str, FelixHostEndpoint], name: st
         for rank, fits in enumerate(
             (
                 endpoint.name == name,
-                not endpoint.name and addresses & set(endpoint.expected_ips),
+                not endpoint.name and addresses & set(_readable_addresses(endpoint.expected_ips)),
                 endpoint.name == ALL_HOST_INTERFACES,
             )
         )
         if fits
     ]
     return min(ranked)[1] if ranked else None
+
+
+def _readable_addresses(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        with suppress(ValueError):
+            yield str(parse_ip_address(text))
 
 
 def host_attachments_without_endpoint(uplink: UplinkFact, host_policies: HostPolicies) -> Iterator[PolicyAttachment]:

@@ -1,12 +1,13 @@
 """Policies of pods' interfaces. Pure."""
 
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from actors.policy.model import FelixTier, FelixWorkload
 from actors.policy.policies import CompiledPolicy
 from actors.policy.tiers import CompiledPolicyBook, DirectionPolicies, policies_of_direction, policy_of_one_direction
+from schemas.addresses import parse_ip_prefix
 from schemas.npol import InterfacePoliciesIntent
 
 
@@ -35,7 +36,7 @@ def is_endpoint_of_pod(workload: FelixWorkload, addresses: Sequence[str]) -> boo
 
 def _contains(net: str, address: str) -> bool:
     try:
-        return ip_address(address) in ip_network(net, strict=False)
+        return ip_address(address) in parse_ip_prefix(net)
     except ValueError:
         return False
 

@@ -161,8 +161,8 @@ def _uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Iter
     candidates = [(r.metric or 0, t, r.prefix, r.gateway) for t in targets for r in linux.uplink_vpp_routes(t.captured)]
     candidates.sort(key=lambda way: way[0])
     if targets:
-        gateways = [text.strip() for text in config.initial.defaultGWs.split(",") if text.strip()]
-        candidates += [(0, targets[0], _DEFAULT_PREFIX[ip_interface(hop).version], hop) for hop in gateways]
+        gateways = config.initial.default_gateways
+        candidates += [(0, targets[0], _DEFAULT_PREFIX[ip_address(hop).version], hop) for hop in gateways]
     places = set()
     for _, target, prefix, hop in candidates:
         place = (target.table, prefix)

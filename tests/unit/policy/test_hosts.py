@@ -86,6 +86,7 @@ def test_pre_dnat_policies_are_reported_as_not_enforced() -> None:
     [
         ({"a": FelixHostEndpoint("*"), "b": FelixHostEndpoint("eth0")}, "b"),
         ({"a": FelixHostEndpoint("*"), "b": FelixHostEndpoint("", expected_ips=(HOST,))}, "b"),
+        ({"a": FelixHostEndpoint("", expected_ips=("?", f"::ffff:{HOST}"))}, "a"),
         ({"b": FelixHostEndpoint("eth0"), "a": FelixHostEndpoint("eth0")}, "a"),
         ({"a": FelixHostEndpoint("eth9", expected_ips=(HOST,))}, None),
     ],

@@ -54,7 +54,7 @@ def test_a_closed_pod_is_reached_by_its_host_alone(snapshot: FelixSnapshot | Non
 
 
 def test_a_workload_is_the_pods_if_one_address_fits_or_none_is_told() -> None:
-    for nets in ((), ("10.0.0.1/32",), ("10.0.0.8/32", "10.0.0.1/32")):
+    for nets in ((), ("10.0.0.1/32",), ("10.0.0.8/32", "10.0.0.1/32"), ("::ffff:10.0.0.1/128",)):
         snapshot = snapshot_of(FelixWorkload(profiles=("p",), ip4_nets=nets), profiles={"p": OPEN})
         assert passes(snapshot, IN)
         assert enforced(world(snapshot)).statuses[f"workload/{KEY}"].state == "up"

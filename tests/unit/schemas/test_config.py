@@ -200,6 +200,16 @@ def test_a_word_that_is_no_receive_mode_is_named_and_the_default_holds(place: st
     assert warning.startswith(f"CALICOVPP_INTERFACES.{place}.rxMode: 'fast' is not one of interrupt, polling")
 
 
+def test_default_gateways_are_read_as_all_addresses_are() -> None:
+    def initial(text: str) -> dict[str, str]:
+        return {"NODENAME": "n1", "CALICOVPP_INITIAL_CONFIG": json.dumps({"defaultGWs": text})}
+
+    config = node_config_from_env(initial("::ffff:192.0.2.51, 2001:DB8::1"))
+    assert config.initial.default_gateways == ("192.0.2.51", "2001:db8::1")
+    with pytest.raises(NodeConfigError, match=r"CALICOVPP_INITIAL_CONFIG\.defaultGWs: '192\.0\.2' does not"):
+        node_config_from_env(initial("192.0.2"))
+
+
 def test_a_datastore_that_is_not_read_is_named() -> None:
     assert (
         node_config_from_env({"NODENAME": "n1", "DATASTORE_TYPE": "kubernetes", "WAIT_FOR_DATASTORE": "true"}).warnings
