@@ -32,6 +32,7 @@ from schemas.env_readers import (
     env_host_address,
     env_log_level,
     env_names,
+    env_path_or_none,
     env_prefixes,
     env_seconds,
     env_tcp_endpoint,
@@ -118,10 +119,10 @@ class NodeConfig:
     bgp_resync_s: float = 10.0
     cni_deadline_s: float = 4.5
     service_prefixes: tuple[str, ...] = ()
-    policy_source: str = "none"
+    policy_source: str = "felix"
     node_source: str = "kubernetes"
     felix_socket: Path = Path("/var/run/calico/felix-dataplane.sock")
-    felix_driver: Path | None = None
+    felix_driver: Path | None = Path("/var/lib/calico/felix-plugins/felix-api-proxy")
     felix_proxy: Path = Path("/usr/local/lib/vppd/felix-proxy")
     health_check_address: str = ""
     stuck_restart_s: float = 0.0
@@ -223,10 +224,20 @@ NODE_CONFIG_VARIABLES = (
     _Variable(
         "SERVICE_PREFIX", "service_prefixes", env_prefixes, "ranges of the cluster's service addresses, comma list"
     ),
-    _Variable("VPPD_POLICY", "policy_source", env_choice("none", "felix"), "who says policies: none, felix"),
+    _Variable(
+        "VPPD_POLICY",
+        "policy_source",
+        env_choice("none", "felix"),
+        "felix says policies; none: pods are open",
+    ),
     _Variable("VPPD_NODE_SOURCE", "node_source", env_choice("kubernetes", "felix"), "who says nodes and pools"),
     _Variable("VPPD_FELIX_SOCKET", "felix_socket", Path, "socket that Felix's dataplane driver connects to"),
-    _Variable("VPPD_FELIX_DRIVER", "felix_driver", Path, "where the driver that Felix starts is installed"),
+    _Variable(
+        "VPPD_FELIX_DRIVER",
+        "felix_driver",
+        env_path_or_none,
+        "where the driver that Felix starts is installed, as in calico-node's FELIX_DATAPLANEDRIVER; none: nowhere",
+    ),
     _Variable("VPPD_FELIX_PROXY", "felix_proxy", Path, "the driver that is installed there"),
     _Variable("VPPD_HEALTH_ADDRESS", "health_check_address", str, "address for health check node ports (default: all)"),
     _Variable(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from schemas.addresses import parse_interface_address, parse_ip_address, parse_ip_prefix
 
@@ -81,3 +82,8 @@ def env_tcp_endpoint(text: str) -> str:
 def env_names(text: str) -> tuple[str, ...]:
     """A comma list of names."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def env_path_or_none(text: str) -> Path | None:
+    """A path; `none`: none."""
+    return None if text.lower() == "none" else Path(text)

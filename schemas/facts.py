@@ -222,7 +222,7 @@ class PolicyStatusFact(Fact, frozen=True):
 
     Key: "felix" (the connection), "workload/<namespace>/<pod>/<endpoint>", "host/<name>", "policy/<name>",
     "profile/<name>", "ip-set/<id>", "pool/<id>", "config/<key>". `state`: "up" | "down" | "error" for endpoints,
-    "in-sync" | "syncing" | "away" for the connection, "ok" | "error" for the others.
+    "in-sync" | "syncing" | "away" | "off" for the connection, "ok" | "error" for the others.
     """
 
     state: str

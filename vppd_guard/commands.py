@@ -105,7 +105,7 @@ def _preflight(config: NodeConfig, log: ProcessLog, *, as_json: bool) -> int:
             findings, _ = await preflight.run_preflight_checks(GuardContext(config, peer, log), annotations={})
             return [*findings, *waive_preflight_failures([await checks.preflight_writer(peer)], config.preflight_waive)]
 
-    if lock.guard_lock_holder_pid(guard_lock_path(config)):  # it makes the same directories, and keeps them
+    if lock.lock_holder_pid(guard_lock_path(config)):  # it makes the same directories, and keeps them
         return _print_findings(asyncio.run(look()), as_json=as_json)
     with without_leftovers([config.run / "trial", config.state / "guard"], config.vpp_netns):
         return _print_findings(asyncio.run(look()), as_json=as_json)

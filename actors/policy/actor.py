@@ -27,6 +27,8 @@ from schemas.statuses import is_intent_applied
 
 _RECALL_S = 2.0  # how long the bus may take to send the intents of an earlier life
 
+_OFF = "VPPD_POLICY is none: no policy is enforced, pods are open"
+
 
 class _Enforcement(NamedTuple):
     """The enforced policies, their intents, and the fingerprints of these by key."""
@@ -51,6 +53,7 @@ class PolicyManager(Actor):
         self.edges = {"felix": self.felix}
         self._enforcement: _Enforcement | None = None  # cache, for the facts as they are; None: a fact has changed
         self._recalled: Mapping[str, Intent] = {}
+        self._driver_problems: tuple[str, ...] = ()
         self._new_interfaces: set[str] = set()  # of pods created in this life: recalled intents are not about them
 
     @hears_fact(PodInterfaceFact)
@@ -81,7 +84,7 @@ class PolicyManager(Actor):
 
     def decide(self) -> ActorDecision:
         if not self.on:
-            return ActorDecision(intents={}, facts={"policy-status": {}})
+            return ActorDecision(intents={}, facts={"policy-status": {"felix": PolicyStatusFact("off", (_OFF,))}})
         self._enforcement = self._enforcement or self._enforce()
         enforced, intents, _ = self._enforcement
         return ActorDecision(
@@ -107,7 +110,7 @@ class PolicyManager(Actor):
 
     def _published_facts(self, enforced: EnforcedPolicies) -> dict[str, Mapping[str, Fact]]:
         session, snapshot = self.felix.session, self.facts.snapshot
-        problems = tuple(session.problems) if session else ()
+        problems = (*self._driver_problems, *(session.problems if session else ()))
         statuses = {**enforced.statuses, "felix": PolicyStatusFact(self.felix.state, problems)}
         facts: dict[str, Mapping[str, Fact]] = {"policy-status": statuses}
         if self.context.config.node_source == "felix" and snapshot is not None:
@@ -142,9 +145,10 @@ class PolicyManager(Actor):
 
     async def on_start(self) -> None:
         """Puts the driver in its place; listens."""
-        if not self.on:
-            return
         config, log = self.context.config, self.context.log
+        if not self.on:
+            log.warning("policies are off", why=_OFF)
+            return
         if config.felix_driver is not None:
             try:
                 if install_felix_driver(config.felix_proxy, config.felix_driver):
@@ -152,6 +156,7 @@ class PolicyManager(Actor):
             except OSError as error:
                 self.context.counters["driver_not_installed"] += 1
                 log.error("driver not installed", path=config.felix_driver, why=error)
+                self._driver_problems = (f"Felix cannot start: its driver is not installed: {error}",)
         await self.felix.start(config.felix_socket)
 
     async def on_stop(self) -> None:

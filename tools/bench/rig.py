@@ -59,7 +59,7 @@ class Rig:
             "VPPD_RUN": str(self.run),
             "VPPD_STATE": str(self.directory / "state"),
             "SERVICE_PREFIX": "10.96.0.0/12",
-            "VPPD_POLICY": "felix",
+            "VPPD_FELIX_DRIVER": "none",
             "VPPD_FELIX_SOCKET": str(self.directory / "felix.sock"),
         }
 

@@ -131,6 +131,7 @@ class Node:
             state=directory / "state",
             cni_socket=directory / "run" / "cni.sock",
             cni_deadline_s=2.0,
+            policy_source="none",
         )
         self.vpp = Vpp(self.config)
         self.manager = CniManager(self.vpp)

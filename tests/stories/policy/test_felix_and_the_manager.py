@@ -86,7 +86,7 @@ class Node:
             "NODENAME": "n1",
             "VPPD_RUN": str(directory / "run"),
             "VPPD_STATE": str(directory / "state"),
-            "VPPD_POLICY": "felix",
+            "VPPD_FELIX_DRIVER": "none",
             "VPPD_FELIX_SOCKET": str(self.socket),
             **environment,
         }
@@ -366,3 +366,21 @@ def test_where_felix_is_their_source_nodes_and_pools_are_said_as_felix_tells_the
         await until_async(lambda: rows("ip-pool") == {}, "the pool is gone")
 
     play(story, VPPD_NODE_SOURCE="felix")
+
+
+def test_where_policies_are_off_it_is_said_and_nobody_listens() -> None:
+    async def story(node: Node) -> None:
+        await until_async(lambda: "pods are open" in node.problems(), "it is said")
+        assert node.intents() == {}
+        assert not node.socket.exists()
+
+    play(story, VPPD_POLICY="none")
+
+
+def test_a_driver_that_cannot_be_installed_is_named_for_felix_cannot_start_without_it() -> None:
+    async def story(node: Node) -> None:
+        await until_async(lambda: "/nowhere/felix-proxy" in node.problems(), "it is said")
+        assert node.problems().startswith("Felix cannot start: its driver is not installed")
+        await until_async(node.closed, "the pod is closed")
+
+    play(story, VPPD_FELIX_PROXY="/nowhere/felix-proxy", VPPD_FELIX_DRIVER="/nowhere/driver")

@@ -57,7 +57,7 @@ def test_a_pod_has_a_tun_that_borrows_its_addresses_from_a_loopback() -> None:
     assert objects[f"unnumbered/{TUN}"] == UnnumberedIntent(TUN, LOOPBACK)
     assert objects[f"mtu/{TUN}"] == MtuIntent(TUN, 9216)
     assert objects[f"rx-mode/{TUN}"] == RxModeIntent(TUN, "adaptive")
-    assert objects[f"admin-up/{TUN}"] == AdminUpIntent(TUN)
+    assert objects[f"admin-up/{TUN}"] == AdminUpIntent(TUN, when_policed=True)
     loopback = objects[f"interface/{LOOPBACK}"]
     assert isinstance(loopback, LoopbackIntent)
     assert loopback.mac == "02:00:00:00:00:01"

@@ -333,3 +333,11 @@ def wrong_with(environ: dict[str, str]) -> list[str]:
 def test_help_names_every_variable() -> None:
     text = describe_env_variables()
     assert all(variable.name in text for variable in NODE_CONFIG_VARIABLES)
+
+
+def test_policies_are_enforced_unless_they_are_turned_off() -> None:
+    config = node_config_from_env({"NODENAME": "n1"})
+    assert config.policy_source == "felix"
+    assert config.felix_driver == Path("/var/lib/calico/felix-plugins/felix-api-proxy")  # where Calico's manifests look
+    off = node_config_from_env({"NODENAME": "n1", "VPPD_POLICY": "none", "VPPD_FELIX_DRIVER": "None"})
+    assert (off.policy_source, off.felix_driver) == ("none", None)

@@ -78,7 +78,6 @@ def environment(lab: Lab, node: LabNode) -> dict[str, str]:
         "CALICOVPP_ENABLE_NETWORK_MANAGER_HOOK": "false",
         "VPPD_PREFLIGHT_WAIVE": "vhost-net",
         "SERVICE_PREFIX": f"{SERVICES4},{SERVICES6}",
-        "VPPD_POLICY": "felix",
         "VPPD_FELIX_SOCKET": str(calico_node.socket(run)),
         "VPPD_FELIX_PROXY": str(calico_node.DRIVER),
         "VPPD_FELIX_DRIVER": str(calico_node.driver_path(lab, node)),
