@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-NEW_SUFFIX = ".vppd-new"  # of a file that is to replace another; no program takes its like for a file of its own
+_NEW_SUFFIX = ".vppd-new"  # of a file that is to replace another; no program takes its like for a file of its own
 
 
 def write_whole(handle: int, data: bytes, path: Path) -> None:
@@ -47,7 +47,7 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600, *, sync: bool = 
 
     `sync`: waits until the disk has it. If it cannot say so, the new one may be there in spite of the error.
     """
-    fresh = path.with_name(f".{path.name}{NEW_SUFFIX}")
+    fresh = path.with_name(f".{path.name}{_NEW_SUFFIX}")
     try:
         path.parent.mkdir(mode=0o755 if mode & 0o077 else 0o700, parents=True, exist_ok=True)
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)

@@ -8,7 +8,7 @@ from vppd_guard.host_services.host import HostReader
 from vppd_guard.undo.records import FileWrittenRecord
 from vppd_guard.undo.step import LinuxStep
 
-PLACED_MODE = 0o644
+_PLACED_MODE = 0o644
 
 
 def place_host_file_step(host: HostReader, path: str, text: str, then: tuple[str, ...] = ()) -> LinuxStep:
@@ -16,7 +16,7 @@ def place_host_file_step(host: HostReader, path: str, text: str, then: tuple[str
     wrote = text.encode()
     return LinuxStep(
         title=f"place {path}",
-        do=partial(whole_files.replace_file, host.path(path), wrote, PLACED_MODE),
+        do=partial(whole_files.replace_file, host.path(path), wrote, _PLACED_MODE),
         holds=partial(_differs, host.path(path), wrote),
         undo=lambda: FileWrittenRecord(path=path, wrote=wrote, before=_content(host.path(path)), then=then),
     )
