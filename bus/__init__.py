@@ -28,6 +28,7 @@ process        what every process does first: --help, configuration, log, signal
 process_health  notices that a task has died, or that another life has the name
 watchdog       a thread that reports a loop that stands still
 lock           one process a lock file
+process_start  when a process started: with its id, which process it is
 log            one structured line on stderr for a batch of work
 whole_files    files that are written whole, or not at all
 sockets        the sockets of broker and client; with `remote_tap` the only file that imports zmq

@@ -21,7 +21,7 @@ _REFUSALS_MAX = 20  # that are remembered, and so long:
 _REFUSAL_REMEMBERED_S = 5.0
 
 
-class BusClient(NamedTuple):
+class _BusClient(NamedTuple):
     """The present, or the last, life of a name."""
 
     identity: bytes
@@ -51,7 +51,7 @@ class BusClients:
     """Every client's present life."""
 
     def __init__(self, counters: Counter[str]) -> None:
-        self.by_name: dict[str, BusClient] = {}
+        self.by_name: dict[str, _BusClient] = {}
         self._counters = counters
         self._present: dict[bytes, str] = {}  # identity of a present life -> name
         self._younger: dict[str, bytes] = {}  # name -> the life that has said hello while another is there
@@ -84,7 +84,7 @@ class BusClients:
             self.forget(hello.name)
             self._present[identity] = hello.name
         turned_at = now if turned or before is None else before.turned_at
-        self.by_name[hello.name] = BusClient(identity, now, turned_at, fact)
+        self.by_name[hello.name] = _BusClient(identity, now, turned_at, fact)
         return is_new
 
     def _check(self, identity: bytes, hello: BusHello) -> None:
@@ -115,7 +115,7 @@ class BusClients:
         """Why clients that still try may not come in."""
         return tuple(refusal.reason for refusal in self._refusals.values() if now - refusal.at < _REFUSAL_REMEMBERED_S)
 
-    def silent(self, now: float) -> list[tuple[str, BusClient]]:
+    def silent(self, now: float) -> list[tuple[str, _BusClient]]:
         """Those that live, as far as is known, and have said nothing for too long."""
         return [
             (name, client)

@@ -18,17 +18,17 @@ BUS_MESSAGE_BYTES_MAX = 8 << 20  # a larger message is refused unread
 PART_ROWS_MAX = 500  # a checkpoint's part: small enough to keep the broker's turns short
 PART_BYTES_MAX = 256 << 10
 ROW_KEY_BYTES_MAX = 512
-CONTROL_BYTES_MAX = 128 << 10  # of a message that carries neither rows nor the body of a request
-CAUSE_LENGTH_MAX = 1024
+_CONTROL_BYTES_MAX = 128 << 10  # of a message that carries neither rows nor the body of a request
+_CAUSE_LENGTH_MAX = 1024
 FRAME_OVERHEAD_BYTES = 128  # what a message counts against credit besides its own bytes
 SUBSCRIBE_EVERY_WORD = "*"
 REMOTE_TAP_PREFIX = b"tool-remote-"  # of the identity of a remote tap, which only listens
 TRACE_WORD = "note"  # subscribed to like a word, for trace events
 
 
-ProcessName = Annotated[str, Meta(max_length=128)]  # of a process
-WordName = Annotated[str, Meta(max_length=64)]
-SessionNumber = Annotated[int, Meta(ge=0, le=1 << 62)]  # of a session or a checkpoint: one more is a number too
+_ProcessName = Annotated[str, Meta(max_length=128)]  # of a process
+_WordName = Annotated[str, Meta(max_length=64)]
+_SessionNumber = Annotated[int, Meta(ge=0, le=1 << 62)]  # of a session or a checkpoint: one more is a number too
 
 
 class BusMessage(Struct, omit_defaults=True, tag_field="m", kw_only=True):
@@ -40,17 +40,17 @@ class StreamRow(Struct, frozen=True, omit_defaults=True, gc=False):
 
     key: str
     value: bytes | None = None
-    cause: Annotated[str, Meta(max_length=CAUSE_LENGTH_MAX)] = ""
+    cause: Annotated[str, Meta(max_length=_CAUSE_LENGTH_MAX)] = ""
 
 
-PartRows = Annotated[list[StreamRow], Meta(max_length=PART_ROWS_MAX)]
+_PartRows = Annotated[list[StreamRow], Meta(max_length=PART_ROWS_MAX)]
 
 
 class BusHello(BusMessage, tag="hello"):
     """Heartbeat of a process: its name, how far its working loop has come, what it waits for."""
 
-    name: ProcessName
-    session: SessionNumber
+    name: _ProcessName
+    session: _SessionNumber
     pid: int = 0
     progress: int = 0
     ready: bool = False
@@ -66,7 +66,7 @@ class BusWelcome(BusMessage, tag="welcome"):
     floor: int = 0  # newest session of that name whose rows the broker holds
     known: bool = False  # it remembers the client's subscriptions and counts its unread bytes
     protocol: int = 0  # that the sender speaks; 0: the one before protocols were named
-    sent: SessionNumber = 0  # bytes that it has sent the client before, counted as for credit
+    sent: _SessionNumber = 0  # bytes that it has sent the client before, counted as for credit
 
 
 class BusRefusal(BusMessage, tag="refused"):
@@ -86,16 +86,16 @@ class CheckpointPart(BusMessage, tag="rows"):
     checkpoint of a session is full; by it the stream is in sync.
     """
 
-    sender: ProcessName
-    word: WordName
-    session: SessionNumber
-    seq: SessionNumber  # number of the checkpoint, rising by one in a session
+    sender: _ProcessName
+    word: _WordName
+    session: _SessionNumber
+    seq: _SessionNumber  # number of the checkpoint, rising by one in a session
     part: int = 0
     last: bool = True
     full: bool = False
-    since: SessionNumber = 0  # it holds all changes after that checkpoint; 0: after the one before
+    since: _SessionNumber = 0  # it holds all changes after that checkpoint; 0: after the one before
     time: float = 0.0  # seconds since 1970, when it was published
-    rows: PartRows = []
+    rows: _PartRows = []
 
 
 class PublisherCredit(BusMessage, tag="credit"):
@@ -117,7 +117,7 @@ class ResendCheckpoint(BusMessage, tag="resend"):
 class SubscribeWords(BusMessage, tag="listen"):
     """All words that the sender subscribes to, of all owners; `*`: every word."""
 
-    words: tuple[WordName, ...]
+    words: tuple[_WordName, ...]
 
 
 class SubscriberCredit(BusMessage, tag="heard"):
@@ -126,15 +126,15 @@ class SubscriberCredit(BusMessage, tag="heard"):
     `echo`: `sent` of the last Welcome, which nobody knows who does not read.
     """
 
-    bytes: SessionNumber
-    echo: SessionNumber = 0
+    bytes: _SessionNumber
+    echo: _SessionNumber = 0
 
 
 class FetchSnapshot(BusMessage, tag="fetch"):
     """A subscriber asks for a stream's retained rows."""
 
-    word: WordName
-    owner: ProcessName
+    word: _WordName
+    owner: _ProcessName
 
 
 class SnapshotPart(BusMessage, tag="snapshot"):
@@ -146,7 +146,7 @@ class SnapshotPart(BusMessage, tag="snapshot"):
     seq: int
     part: int = 0
     last: bool = True
-    rows: PartRows = []
+    rows: _PartRows = []
 
 
 class BusTraceEvent(BusMessage, tag="note"):
@@ -242,16 +242,16 @@ def unpack_bus_message(data: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         why, _, path = str(error).partition(" - at `")
         raise MalformedBusMessage("bus message", path.rstrip("`").removeprefix("$."), why) from None
-    if len(data) > CONTROL_BYTES_MAX and not isinstance(message, _BULKY):
+    if len(data) > _CONTROL_BYTES_MAX and not isinstance(message, _BULKY):
         raise MalformedBusMessage("bus message", "size", f"{type(message).__name__} of {len(data)} bytes")
-    if isinstance(message, CheckpointPart) and any(is_too_long_a_key(row.key) for row in message.rows):
+    if isinstance(message, CheckpointPart) and any(_is_too_long_a_key(row.key) for row in message.rows):
         raise MalformedBusMessage(
             f"{message.word} of {message.sender}", "key", f"longer than {ROW_KEY_BYTES_MAX} bytes"
         )
     return message
 
 
-def is_too_long_a_key(key: str) -> bool:
+def _is_too_long_a_key(key: str) -> bool:
     """Does the key have more bytes than `ROW_KEY_BYTES_MAX`?"""
     return len(key) > ROW_KEY_BYTES_MAX or (not key.isascii() and len(key.encode()) > ROW_KEY_BYTES_MAX)
 

@@ -8,7 +8,7 @@ from bus.log import ProcessLog
 from bus.peer import BusPeer
 
 _LOOK_EVERY_S = 0.5
-REFUSED_S_MAX = 8.0  # longer than it takes to find out that an earlier life is dead
+_REFUSED_S_MAX = 8.0  # longer than it takes to find out that an earlier life is dead
 
 
 class ProcessHealth:
@@ -36,7 +36,7 @@ class ProcessHealth:
         while not self._failed.is_set():
             if self._peer.failure is not None:
                 self._fail(self._peer.failure)
-            if self._peer.refused_s > REFUSED_S_MAX:
+            if self._peer.refused_s > _REFUSED_S_MAX:
                 self._log.error("ends: not let in", why=self._peer.refusal, seconds=self._peer.refused_s)
                 return
             await asyncio.sleep(_LOOK_EVERY_S)

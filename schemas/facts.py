@@ -4,6 +4,9 @@ Addresses are text: an *address* is "192.0.2.7", a *prefix* is "10.1.0.0/26", an
 address* keeps its host bits and its mask: "192.0.2.7/24".
 """
 
+from collections.abc import Sequence
+from ipaddress import ip_interface
+
 from msgspec import Struct
 
 
@@ -21,6 +24,16 @@ class NodeFact(Fact, frozen=True):
     ip6: str | None = None  # likewise for IPv6
     asn: int | None = None  # None: the cluster's AS number holds
     labels: dict[str, str] = {}  # the object's labels
+
+    def address(self, ip_version: int) -> str | None:
+        """Its address of that family, 4 or 6, without the mask."""
+        text = self.ip4 if ip_version == 4 else self.ip6
+        return str(ip_interface(text).ip) if text else None
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """Its addresses without masks, IPv4 first."""
+        return [address for address in map(self.address, (4, 6)) if address]
 
 
 class NodeAnnotationsFact(Fact, frozen=True):

@@ -14,6 +14,7 @@ from bus import lock
 from bus.log import ProcessLog
 from bus.peer import BusPeer
 from bus.process import node_config_or_exit
+from bus.process_start import process_start_ticks
 from schemas.config import NodeConfig
 from vppd_guard.drivers.machine import HostMachine
 from vppd_guard.host_services.host import HostReader
@@ -38,7 +39,6 @@ from vppd_guard.undo.records import UndoRecord, last_vpp_in_undo_records, uplink
 from vppd_guard.uplink.desired import guard_intents
 from vppd_guard.uplink.rendering import vpp_startup_files
 from vppd_guard.uplink.uplinks import DrivenUplink, uplinks_main_first
-from vppd_guard.vpp import process
 from vppd_guard.vpp.startup_conf import BadStartupTemplate
 
 
@@ -147,7 +147,7 @@ def _explain(config: NodeConfig, *, as_json: bool) -> int:
 def _running_vpp(records: Sequence[UndoRecord]) -> int:
     """The process id of the VPP that a guard has started, if it still runs; else 0."""
     vpp = last_vpp_in_undo_records(records)
-    return vpp.pid if vpp and process.process_start_ticks(vpp.pid) == vpp.started else 0
+    return vpp.pid if vpp and process_start_ticks(vpp.pid) == vpp.started else 0
 
 
 def _link_words(name: str) -> str:

@@ -82,12 +82,7 @@ class RoutingManager(Actor):
         return ActorDecision(intents_by_key(routes_of_bgp_paths(self.facts)), {"bgp-peer": self._peers()})
 
     def _peers(self) -> dict[str, BgpPeerFact]:
-        nodes = {
-            str(address).partition("/")[0]: name
-            for name, node in self.facts.nodes.items()
-            for address in (node.ip4, node.ip6)
-            if address
-        }
+        nodes = {address: name for name, node in self.facts.nodes.items() for address in node.addresses}
         return {
             address: BgpPeerFact(asn=seen.asn, state=seen.state, node=nodes.get(address, ""), routes=seen.received)
             for address, seen in self.gobgp.peers.items()

@@ -80,15 +80,9 @@ def _is_inside(network: IpNetwork, ranges: Iterable[IpNetwork]) -> bool:
     return any(network.version == r.version and network.subnet_of(r) for r in ranges)  # type: ignore[arg-type]
 
 
-def _node_address(node: NodeFact, version: int) -> str | None:
-    """The node's address of that family, without its mask."""
-    text = node.ip4 if version == 4 else node.ip6
-    return str(ip_interface(text).ip) if text else None
-
-
 def bgp_router_id(node: NodeFact, name: str) -> str:
     """The node's IPv4 address; without one, 32 bits derived from its name: an IPv6 id never peers."""
-    ip4 = _node_address(node, 4)
+    ip4 = node.address(4)
     if ip4:
         return ip4
     digest = hashlib.sha256(name.encode()).digest()
@@ -108,7 +102,7 @@ def bgp_obstacles(facts: RoutingManagerFacts) -> list[str]:
 def desired_bgp(facts: RoutingManagerFacts) -> DesiredBgp:
     """What gobgpd should hold. Only to be called while `bgp_obstacles` is empty."""
     node, common = facts.nodes[facts.me], _effective_configuration(facts)
-    addresses = {version: address for version in _VERSIONS if (address := _node_address(node, version))}
+    addresses = {version: address for version in _VERSIONS if (address := node.address(version))}
     # gobgpd is given IPv6 before IPv4, as the reference does.
     listen = tuple(addresses[version] for version in reversed(_VERSIONS) if version in addresses)
     blocks = [block for block in _own_blocks(facts) if block.version in addresses]
@@ -140,7 +134,7 @@ def _mesh_peers(
         override = facts.configurations.get(f"node.{name}", BgpConfigurationFact()).listen_port
         cluster = facts.configurations.get("default", BgpConfigurationFact()).listen_port
         for version, local in addresses.items():
-            address = _node_address(node, version)
+            address = node.address(version)
             if address and address != local:
                 yield BgpPeerConfig(
                     address=address,
@@ -185,7 +179,7 @@ def unusable_bgp_paths(facts: RoutingManagerFacts) -> list[str]:
 def _why_unusable(facts: RoutingManagerFacts, prefix: str, hop: str) -> str | None:
     """None if a plain route does; else the reason why not."""
     network, node = ip_network(prefix), facts.nodes.get(facts.me, NodeFact())
-    if _node_address(node, network.version) is None:
+    if node.address(network.version) is None:
         return f"this node has no IPv{network.version} address"
     pool = _pool_of(facts, network)
     if pool is None:

@@ -13,7 +13,7 @@ unreachable.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_network
 
 from msgspec.structs import replace
 
@@ -80,8 +80,7 @@ class _ServedServices:
 def local_service_node(facts: ServicesManagerFacts) -> LocalServiceNode:
     """This node, as far as it is known."""
     node = facts.nodes.get(facts.me, NodeFact())
-    ip4, ip6 = (str(ip_interface(text).ip) if text else None for text in (node.ip4, node.ip6))
-    return LocalServiceNode(facts.me, ip4, ip6, node.labels.get(_ZONE_LABEL, ""))
+    return LocalServiceNode(facts.me, node.address(4), node.address(6), node.labels.get(_ZONE_LABEL, ""))
 
 
 def serve_each_service(facts: ServicesManagerFacts) -> dict[str, ServedService]:

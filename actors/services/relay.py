@@ -24,7 +24,7 @@ def service_prefixes_by_node(
     relays: Mapping[str, Collection[str]], nodes: Mapping[str, NodeFact], pools: Iterable[IpPoolFact]
 ) -> dict[str, Collection[str]]:
     """Prefix -> names of the nodes that serve it. `relays`: the same by address, whatever a Service claims."""
-    node_addresses = {str(ip_interface(text).ip) for node in nodes.values() for text in (node.ip4, node.ip6) if text}
+    node_addresses = {address for node in nodes.values() for address in node.addresses}
     networks = [ip_network(pool.cidr) for pool in pools]
     return {
         str(ip_network(vip)): names
@@ -55,7 +55,7 @@ def _near_routes(
     prefix: str, names: Iterable[str], nodes: Mapping[str, NodeFact], uplinks: Sequence[UplinkFact]
 ) -> Iterator[RouteIntent]:
     for name in names:
-        hop = _address(nodes.get(name, NodeFact()), ip_network(prefix).version)
+        hop = nodes.get(name, NodeFact()).address(ip_network(prefix).version)
         for uplink in uplinks:
             if hop and _is_near(uplink, hop):
                 yield RouteIntent(uplink.pods_table, prefix, (RoutePath(next_hop=hop, interface=uplink.interface),))
@@ -63,11 +63,6 @@ def _near_routes(
 
 def _rank(me: str, prefix: str, name: str) -> bytes:
     return hashlib.sha256(f"{me} {prefix} {name}".encode()).digest()
-
-
-def _address(node: NodeFact, version: int) -> str | None:
-    text = node.ip4 if version == 4 else node.ip6
-    return str(ip_interface(text).ip) if text else None
 
 
 def _is_near(uplink: UplinkFact, hop: str) -> bool:

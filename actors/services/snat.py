@@ -5,7 +5,7 @@ but pods, nodes and services; flows from outside to another node's endpoint get 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_network
 
 from schemas.cnat import SnatAddressesIntent, SnatExclusionIntent, SnatMemberIntent
 from schemas.facts import IpPoolFact, NodeFact, PodInterfaceFact, UplinkFact
@@ -16,15 +16,14 @@ _INCLUDE = {4: "include-v4", 6: "include-v6"}
 
 def snat_addresses(node: NodeFact) -> SnatAddressesIntent | None:
     """The node's own addresses; None without any."""
-    ip4, ip6 = (str(ip_interface(text).ip) if text else None for text in (node.ip4, node.ip6))
-    return SnatAddressesIntent(ip4, ip6) if ip4 or ip6 else None
+    return SnatAddressesIntent(node.address(4), node.address(6)) if node.addresses else None
 
 
 def snat_exclusions(
     nodes: Iterable[NodeFact], pools: Iterable[IpPoolFact], services: Iterable[str]
 ) -> Iterator[SnatExclusionIntent]:
     """Destinations that see a pod's own address: all nodes, all pools, all services."""
-    hosts = {str(ip_network(ip_interface(t).ip)) for node in nodes for t in (node.ip4, node.ip6) if t}
+    hosts = {str(ip_network(address)) for node in nodes for address in node.addresses}
     for prefix in sorted(hosts | {pool.cidr for pool in pools} | set(services)):
         yield SnatExclusionIntent(prefix)
 

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from bus.process_start import process_start_ticks
 from tests.lab.conftest import ON_VPP, traces_of, vppd
 from tests.waiting import until
 from tools.lab import kube, linux, state
@@ -15,7 +16,6 @@ from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.lab.story import deaths
 from tools.lab.traffic import pings
-from vppd_guard.vpp.process import process_start_ticks
 
 CLOSED_POLICY = {
     "apiVersion": "networking.k8s.io/v1",

@@ -1,12 +1,12 @@
 """What a package's list calls `(pure)` is held to it by an import contract that sees through other modules."""
 
-import configparser
 import re
 
 import pytest
 
 from tests.layout.names import PROJECT
 from tests.layout.signposts import packages
+from tools.book.contracts import FORBIDDEN, import_contracts
 
 MARKED = re.compile(r"^ *((?:\w+/?, )*\w+/?) {2,}\S.*\(pure\)$", re.MULTILINE)
 EDGES = {"asyncio", "socket", "time", "subprocess", "threading"}  # what a contract of pure modules forbids at least
@@ -24,14 +24,11 @@ def pure_modules() -> set[str]:
 
 def guarded_modules() -> set[str]:
     """Those that a contract without indirect imports keeps from all edges."""
-    contracts = configparser.ConfigParser()
-    contracts.read(PROJECT / "setup.cfg")
-    sections = [contracts[name] for name in contracts.sections() if contracts[name].get("type") == "forbidden"]
     return {
         module
-        for section in sections
-        if set(section["forbidden_modules"].split()) >= EDGES and "allow_indirect_imports" not in section
-        for module in section["source_modules"].split()
+        for contract in import_contracts(FORBIDDEN).values()
+        if set(contract["forbidden_modules"].split()) >= EDGES and "allow_indirect_imports" not in contract
+        for module in contract["source_modules"].split()
     }
 
 

@@ -1,13 +1,11 @@
 """The house as one picture for ARCHITECTURE.md, drawn from the import contracts that keep it so."""
 
-import configparser
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tools.book.page import ROOT
+from tools.book.contracts import FORBIDDEN, LAYERS, import_contracts
 
-CONTRACTS = ROOT / "setup.cfg"
-TOP = "importlinter:contract:layers"
+TOP = "layers"  # the contract between packages; others are between the rooms of one
 SHOWN = ("actors", "bus", "vppd_guard")  # what a node runs; the tools' rooms are drawn in no picture
 Floors = Sequence[Sequence[str]]  # from the top; rooms of one floor do not know one another
 
@@ -25,20 +23,18 @@ class House(NamedTuple):
 
 def house() -> House:
     """The layers contracts of the product, as setup.cfg has them."""
-    contracts = configparser.ConfigParser()
-    contracts.read(CONTRACTS)
+    contracts = import_contracts(LAYERS)
     rooms = {
-        container: _floors(contracts[name]["layers"])
-        for name in contracts.sections()
-        if name != TOP and contracts[name].get("type") == "layers"
-        for container in contracts[name]["containers"].split()
+        container: _floors(contract["layers"])
+        for name, contract in contracts.items()
+        if name != TOP
+        for container in contract["containers"].split()
     }
     forbidden = {
         (source, target)
-        for name in contracts.sections()
-        if contracts[name].get("type") == "forbidden"
-        for source in contracts[name]["source_modules"].split()
-        for target in contracts[name]["forbidden_modules"].split()
+        for contract in import_contracts(FORBIDDEN).values()
+        for source in contract["source_modules"].split()
+        for target in contract["forbidden_modules"].split()
     }
     return House(_floors(contracts[TOP]["layers"]), rooms, forbidden)
 

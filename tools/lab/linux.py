@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from vppd_guard.vpp.process import process_start_ticks
+from bus.process_start import process_start_ticks
 
 NETNS = Path("/var/run/netns")
 

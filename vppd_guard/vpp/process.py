@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bus.process_start import process_start_ticks
 from vppd_guard.linux.namespaces import CLONE_NEWNET, NETNS_DIRECTORY
 
 _STOP_S_MAX = 0.7  # from SIGINT to SIGKILL: the guard itself has to end within 2 s
@@ -152,12 +153,3 @@ def find_vpp_by_conf(conf: Path) -> VppInstance | None:
             if entry.name.isdigit() and mark in (entry / "cmdline").read_bytes():
                 return adopt_vpp_process(int(entry.name), process_start_ticks(int(entry.name)))
     return None
-
-
-def process_start_ticks(pid: int) -> int:
-    """When the process started, in clock ticks since boot; 0: there is none, or it is a zombie (proc(5))."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return 0 if fields[0] == "Z" else int(fields[19])

@@ -11,6 +11,7 @@ from actors.vpp_writer.kinds.kind import ObservedVppObjects
 from actors.vpp_writer.reconcile.held import HeldObject, SuspectIntent
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppApiClient
+from bus.process_start import process_start_ticks
 from schemas.codec import value_fingerprint
 
 
@@ -66,13 +67,4 @@ def _suspect(attempt: HeldObject, before: SuspectIntent | None) -> SuspectIntent
 async def identify_vpp_life(api: VppApiClient) -> VppLifeRecord:
     """Which VPP is this: its pid, and when that process started."""
     pid = int((await api.request("control_ping")).vpe_pid)
-    return VppLifeRecord(epoch=0, pid=pid, started=_started(pid))
-
-
-def _started(pid: int) -> int:
-    """Clock ticks since boot; 0 if the process cannot be seen from here (proc(5), field 22)."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return int(file.read().rpartition(")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return 0
+    return VppLifeRecord(epoch=0, pid=pid, started=process_start_ticks(pid))

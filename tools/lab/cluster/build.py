@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
+from bus.process_start import process_start_ticks
 from tools.lab import kube, linux
 from tools.lab.cluster import calico_node, initial_objects, networks, node_processes
 from tools.lab.cluster.interruption import undisturbed
 from tools.lab.state import LABS, Lab, MakerProcess, NoLab, load
 from tools.lab.topology import API_PORT, LAN4, LAN6, check_name, lan_netns
-from vppd_guard.vpp.process import process_start_ticks
 
 API_WAIT_S_MAX = 20.0
 STOP_S_MAX = 20.0
