@@ -19,16 +19,16 @@ PART_ROWS_MAX = 500  # a checkpoint's part: small enough to keep the broker's tu
 PART_BYTES_MAX = 256 << 10
 ROW_KEY_BYTES_MAX = 512
 _CONTROL_BYTES_MAX = 128 << 10  # of a message that carries neither rows nor the body of a request
-_CAUSE_LENGTH_MAX = 1024
+CAUSE_LENGTH_MAX = 1024
 FRAME_OVERHEAD_BYTES = 128  # what a message counts against credit besides its own bytes
 SUBSCRIBE_EVERY_WORD = "*"
 REMOTE_TAP_PREFIX = b"tool-remote-"  # of the identity of a remote tap, which only listens
 TRACE_WORD = "note"  # subscribed to like a word, for trace events
 
 
-_ProcessName = Annotated[str, Meta(max_length=128)]  # of a process
-_WordName = Annotated[str, Meta(max_length=64)]
-_SessionNumber = Annotated[int, Meta(ge=0, le=1 << 62)]  # of a session or a checkpoint: one more is a number too
+ProcessName = Annotated[str, Meta(max_length=128)]  # of a process
+WordName = Annotated[str, Meta(max_length=64)]
+SessionNumber = Annotated[int, Meta(ge=0, le=1 << 62)]  # of a session or a checkpoint: one more is a number too
 
 
 class BusMessage(Struct, omit_defaults=True, tag_field="m", kw_only=True):
@@ -40,17 +40,17 @@ class StreamRow(Struct, frozen=True, omit_defaults=True, gc=False):
 
     key: str
     value: bytes | None = None
-    cause: Annotated[str, Meta(max_length=_CAUSE_LENGTH_MAX)] = ""
+    cause: Annotated[str, Meta(max_length=CAUSE_LENGTH_MAX)] = ""
 
 
-_PartRows = Annotated[list[StreamRow], Meta(max_length=PART_ROWS_MAX)]
+PartRows = Annotated[list[StreamRow], Meta(max_length=PART_ROWS_MAX)]
 
 
 class BusHello(BusMessage, tag="hello"):
     """Heartbeat of a process: its name, how far its working loop has come, what it waits for."""
 
-    name: _ProcessName
-    session: _SessionNumber
+    name: ProcessName
+    session: SessionNumber
     pid: int = 0
     progress: int = 0
     ready: bool = False
@@ -66,7 +66,7 @@ class BusWelcome(BusMessage, tag="welcome"):
     floor: int = 0  # newest session of that name whose rows the broker holds
     known: bool = False  # it remembers the client's subscriptions and counts its unread bytes
     protocol: int = 0  # that the sender speaks; 0: the one before protocols were named
-    sent: _SessionNumber = 0  # bytes that it has sent the client before, counted as for credit
+    sent: SessionNumber = 0  # bytes that it has sent the client before, counted as for credit
 
 
 class BusRefusal(BusMessage, tag="refused"):
@@ -86,16 +86,16 @@ class CheckpointPart(BusMessage, tag="rows"):
     checkpoint of a session is full; by it the stream is in sync.
     """
 
-    sender: _ProcessName
-    word: _WordName
-    session: _SessionNumber
-    seq: _SessionNumber  # number of the checkpoint, rising by one in a session
+    sender: ProcessName
+    word: WordName
+    session: SessionNumber
+    seq: SessionNumber  # number of the checkpoint, rising by one in a session
     part: int = 0
     last: bool = True
     full: bool = False
-    since: _SessionNumber = 0  # it holds all changes after that checkpoint; 0: after the one before
+    since: SessionNumber = 0  # it holds all changes after that checkpoint; 0: after the one before
     time: float = 0.0  # seconds since 1970, when it was published
-    rows: _PartRows = []
+    rows: PartRows = []
 
 
 class PublisherCredit(BusMessage, tag="credit"):
@@ -117,7 +117,7 @@ class ResendCheckpoint(BusMessage, tag="resend"):
 class SubscribeWords(BusMessage, tag="listen"):
     """All words that the sender subscribes to, of all owners; `*`: every word."""
 
-    words: tuple[_WordName, ...]
+    words: tuple[WordName, ...]
 
 
 class SubscriberCredit(BusMessage, tag="heard"):
@@ -126,15 +126,15 @@ class SubscriberCredit(BusMessage, tag="heard"):
     `echo`: `sent` of the last Welcome, which nobody knows who does not read.
     """
 
-    bytes: _SessionNumber
-    echo: _SessionNumber = 0
+    bytes: SessionNumber
+    echo: SessionNumber = 0
 
 
 class FetchSnapshot(BusMessage, tag="fetch"):
     """A subscriber asks for a stream's retained rows."""
 
-    word: _WordName
-    owner: _ProcessName
+    word: WordName
+    owner: ProcessName
 
 
 class SnapshotPart(BusMessage, tag="snapshot"):
@@ -146,7 +146,7 @@ class SnapshotPart(BusMessage, tag="snapshot"):
     seq: int
     part: int = 0
     last: bool = True
-    rows: _PartRows = []
+    rows: PartRows = []
 
 
 class BusTraceEvent(BusMessage, tag="note"):

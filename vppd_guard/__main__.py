@@ -27,7 +27,7 @@ _COMMANDS = {
 }
 
 
-class GuardProgram:
+class _GuardProgram:
     """The guard of this process, and whether it goes on as the next guard."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class GuardProgram:
 
 
 def _run() -> NoReturn:
-    program = GuardProgram()
+    program = _GuardProgram()
     code = run_bus_main("guard", "vppd_guard", _DESCRIPTION, program.main, argv=[])
     if program.handed_over:
         try:

@@ -15,7 +15,8 @@ from tests.layout.names import PACKAGES, PROJECT, sources
 from tests.layout.signposts import documents
 
 PRODUCT = ("actors", "bus", "vppd_guard", "schemas")
-QUOTED = re.compile(r"`(\w+)")
+QUOTED = re.compile(r"`([^`\n]+)`")
+WORD = re.compile(r"\w+")
 REGISTERED = PROJECT / "actors" / "vpp_writer" / "kinds"  # a kind enters itself into INTENT_KINDS, by its base class
 ENTRY_POINT = "main"  # of `python -m` and of setup.cfg's console_scripts
 
@@ -67,7 +68,9 @@ def users() -> Mapping[tuple[str, str], set[Path]]:
 
 def named_in_documents() -> set[str]:
     """What documents have between backticks."""
-    return {name for path in documents() for name in QUOTED.findall(path.read_text())}
+    return {
+        word for path in documents() for quoted in QUOTED.findall(path.read_text()) for word in WORD.findall(quoted)
+    }
 
 
 def module_of(path: Path) -> str:

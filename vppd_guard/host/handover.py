@@ -16,7 +16,7 @@ from typing import NoReturn
 
 # No other program sends it. A guard that does not know it dies by it, and the next one adopts VPP all the same.
 HANDOVER_SIGNAL = signal.SIGRTMIN
-ON_THE_WAY_S = 0.05  # for a signal that came just before, and that the loop has not seen yet
+_ON_THE_WAY_S = 0.05  # for a signal that came just before, and that the loop has not seen yet
 
 
 async def hold_signals(signals: Iterable[int], stop: asyncio.Event) -> None:
@@ -26,7 +26,7 @@ async def hold_signals(signals: Iterable[int], stop: asyncio.Event) -> None:
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     with suppress(TimeoutError):
-        async with asyncio.timeout(ON_THE_WAY_S):
+        async with asyncio.timeout(_ON_THE_WAY_S):
             await stop.wait()
     if stop.is_set():
         signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
