@@ -125,6 +125,7 @@ class NodeConfig:
     felix_driver: Path | None = Path("/var/lib/calico/felix-plugins/felix-api-proxy")
     felix_proxy: Path = Path("/usr/local/lib/vppd/felix-proxy")
     health_check_address: str = ""
+    healthz_port: int = 10256
     stuck_restart_s: float = 0.0
     readback_s: float = 60.0
     vpp_window: int = 128
@@ -239,6 +240,9 @@ NODE_CONFIG_VARIABLES = (
         "where the driver that Felix starts is installed, as in calico-node's FELIX_DATAPLANEDRIVER; none: nowhere",
     ),
     _Variable("VPPD_FELIX_PROXY", "felix_proxy", Path, "the driver that is installed there"),
+    _Variable(
+        "VPPD_HEALTHZ_PORT", "healthz_port", env_count(0, 65535), "port of /healthz, as kube-proxy has it; 0: none"
+    ),
     _Variable("VPPD_HEALTH_ADDRESS", "health_check_address", str, "address for health check node ports (default: all)"),
     _Variable(
         "VPPD_STUCK_RESTART", "stuck_restart_s", env_seconds(0, 3600), "s; a process stuck so long ends; 0: never"

@@ -24,6 +24,7 @@ class NodeFact(Fact, frozen=True):
     ip6: str | None = None  # likewise for IPv6
     asn: int | None = None  # None: the cluster's AS number holds
     labels: dict[str, str] = {}  # the object's labels
+    leaving: bool = False  # is being deleted, or the cluster's autoscaler is about to delete it
 
     def address(self, ip_version: int) -> str | None:
         """Its address of that family, 4 or 6, without the mask."""

@@ -13,6 +13,7 @@ from actors.kube_watch.fields import KubernetesFields, MalformedKubeObject, shor
 from schemas.facts import BgpConfigurationFact, BlockAffinityFact, Fact, IpPoolFact, NodeAnnotationsFact, NodeFact
 
 _ANNOTATION = "projectcalico.org/"
+_LEAVING_TAINT = "ToBeDeletedByClusterAutoscaler"
 _ANNOTATION_LENGTH_MAX = 1024
 _ENCAPSULATION_MODES = ("Never", "Always", "CrossSubnet")
 _AFFINITY_STATES = ("confirmed", "pending", "pendingDeletion")
@@ -45,8 +46,14 @@ def _parse_node(body: object) -> tuple[str, NodeFact]:
         asn=annotations.asn(f"{_ANNOTATION}ASNumber"),
         # Kubernetes' own labels win over those set through Calico.
         labels=calico_labels.all_texts() | meta.texts("labels"),
+        leaving=meta.text("deletionTimestamp") is not None or _LEAVING_TAINT in _taints(fields.within("spec")),
     )
     return name, parsed
+
+
+def _taints(spec: KubernetesFields) -> list[object]:
+    """The keys of a node's taints."""
+    return [taint.get("key") for taint in spec.value("taints", list, "a list") or [] if isinstance(taint, dict)]
 
 
 def parse_node_annotations(body: object) -> tuple[str, NodeAnnotationsFact]:

@@ -8,6 +8,8 @@ relay         routes of pods to nodes that can serve   (pure)
 snat          whose source address changes             (pure)
 desired       all of them, and which has an address    (pure)
 cache         what has changed is worked out again      (pure)
-healthchecks  HTTP answers for load balancers          (edge)
+http_answers  one answer to each connection            (edge)
+healthchecks  whether Local services have endpoints    (edge)
+proxy_health  whether services are served at all       (edge)
 actor         the manager: stores facts, decides
 """

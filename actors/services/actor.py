@@ -18,6 +18,8 @@ from actors.services import desired
 from actors.services.cache import ServedServiceCache
 from actors.services.desired import ServicesManagerFacts
 from actors.services.healthchecks import ServiceHealthChecks
+from actors.services.http_answers import HttpAnswers
+from actors.services.proxy_health import ProxyState, ServiceProxyHealth
 from schemas.facts import (
     BgpConfigurationFact,
     EndpointSliceFact,
@@ -39,8 +41,10 @@ class ServicesManager(Actor):
         config = context.config
         self.facts = ServicesManagerFacts(config.node, config.service_prefixes, config.debug.servicesEnabled)
         self.cache = ServedServiceCache()
-        self.checks = ServiceHealthChecks(context)
-        self.edges = {"health-checks": self.checks}
+        answers = HttpAnswers(context.counters)
+        self.health = ServiceProxyHealth(context, answers)
+        self.checks = ServiceHealthChecks(context, answers, self.health.is_serving)
+        self.edges = {"health-checks": self.checks, "proxy-health": self.health}
 
     @hears_fact(ServiceFact)
     def service(self, key: str, service: ServiceFact | None) -> None:
@@ -78,7 +82,10 @@ class ServicesManager(Actor):
         return ActorDecision(
             intents=intents_by_key(desired.service_intents(self.facts, served)),
             facts={"service-status": statuses, "service-address": served.addresses},
-            edges={"health-checks": served.checks},
+            edges={
+                "health-checks": served.checks,
+                "proxy-health": ProxyState(served.translations.values(), desired.is_node_leaving(self.facts)),
+            },
         )
 
     def unwell(self) -> Sequence[str]:
@@ -86,6 +93,9 @@ class ServicesManager(Actor):
 
     async def on_start(self) -> None:
         self.context.spawn(self.checks.run())
+        if self.facts.enabled:
+            self.context.spawn(self.health.run())
 
     async def on_stop(self) -> None:
         await self.checks.stop()
+        await self.health.stop()

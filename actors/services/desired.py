@@ -83,6 +83,11 @@ def local_service_node(facts: ServicesManagerFacts) -> LocalServiceNode:
     return LocalServiceNode(facts.me, node.address(4), node.address(6), node.labels.get(_ZONE_LABEL, ""))
 
 
+def is_node_leaving(facts: ServicesManagerFacts) -> bool:
+    """Is this node going, so that load balancers should send it nothing more?"""
+    return facts.nodes.get(facts.me, NodeFact()).leaving
+
+
 def serve_each_service(facts: ServicesManagerFacts) -> dict[str, ServedService]:
     """Every Service alone. Full recompute; test oracle for `cache.py`."""
     slices = defaultdict[str, list[EndpointSliceFact]](list)

@@ -1,24 +1,25 @@
 """Edge: HTTP answers that tell load balancers whether this node has endpoints of a Service.
 
 As kube-proxy answers on `healthCheckNodePort` of a Service with externalTrafficPolicy Local: 200 while this node
-has ready endpoints, 503 otherwise, also while its last ones terminate, with their number in the body and as a weight in
-a header.
+has ready endpoints and its proxy serves, 503 otherwise, also while its last ones terminate, with their number in the
+body and as a weight in a header.
 """
 
 import asyncio
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 
 from actors.runtime.context import ActorContext
+from actors.services.http_answers import HttpAnswers, http_json_answer
 
-_REQUEST_S_MAX = 5.0
 _TRY_AGAIN_S = 5.0
 
 
 class ServiceHealthChecks:
     """A listener for each port."""
 
-    def __init__(self, context: ActorContext) -> None:
+    def __init__(self, context: ActorContext, answers: HttpAnswers, is_serving: Callable[[], bool]) -> None:
+        self._answers, self._is_serving = answers, is_serving
         self.errors: dict[int, str] = {}  # port -> why it is not answered on
         self._context = context
         self._checks: Mapping[int, tuple[str, int]] = {}
@@ -56,37 +57,26 @@ class ServiceHealthChecks:
         address = self._context.config.health_check_address or None  # None: all
         try:
             self._listening[port] = await asyncio.start_server(
-                lambda reader, writer: self._answer(port, reader, writer), address, port
+                lambda reader, writer: self._answers.answer(reader, writer, lambda path: self._response(port)),
+                address,
+                port,
             )
         except OSError as error:
             self.errors[port] = f"healthCheckNodePort: {port}: {error.strerror or error}"
         if self.errors.get(port, "") != before:
             self._context.wake(f"health-check/{port}")
 
-    async def _answer(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async with asyncio.timeout(_REQUEST_S_MAX):
-                await reader.readuntil(b"\r\n\r\n")
-                writer.write(self._response(port))
-                await writer.drain()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            self._context.counters["bad_health_checks"] += 1
-        finally:
-            writer.close()
-
     def _response(self, port: int) -> bytes:
         key, count = self._checks.get(port, ("/", 0))
         namespace, _, name = key.partition("/")
-        body = json.dumps(
-            {
-                "service": {"namespace": namespace, "name": name},
-                "localEndpoints": count,
-                "serviceProxyHealthy": True,
-            }
-        ).encode()
-        status = "200 OK" if count else "503 Service Unavailable"
-        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        return f"{head}X-Load-Balancing-Endpoint-Weight: {count}\r\nConnection: close\r\n\r\n".encode() + body
+        is_serving = self._is_serving()
+        body = {
+            "service": {"namespace": namespace, "name": name},
+            "localEndpoints": count,
+            "serviceProxyHealthy": is_serving,
+        }
+        status = HTTPStatus.OK if count and is_serving else HTTPStatus.SERVICE_UNAVAILABLE
+        return http_json_answer(status, body, {"X-Load-Balancing-Endpoint-Weight": str(count)})
 
     async def stop(self) -> None:
         """Listens no more."""

@@ -16,6 +16,7 @@ WALL_CLOCK = {
 READERS = {
     "actors/policy/felix/server.py": "Felix's reports of status have the date of each (Felix: protobuf, iso_timestamp)",
     "actors/vpp_writer/apply/outcomes.py": "a status tells people when its object is tried again",
+    "actors/services/proxy_health.py": "the dates in an answer of /healthz",
     "bus/log.py": "the date of a line",
     "bus/publications.py": "the date of a checkpoint, for taps",
     "bus/traces.py": "the date of an event, for taps, and the name of a cause",

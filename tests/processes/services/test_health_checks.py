@@ -9,6 +9,7 @@ from typing import Any
 
 from actors.runtime.context import ActorContext, offline_actor_context
 from actors.services.healthchecks import ServiceHealthChecks
+from actors.services.http_answers import HttpAnswers
 from schemas.config import NodeConfig
 from tests.waiting import until_async
 
@@ -21,10 +22,10 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-async def get(port: int) -> tuple[int, dict[str, str], Any]:
+async def get(port: int, path: str = "/") -> tuple[int, dict[str, str], Any]:
     """(status, headers, body) of one request."""
     reader, writer = await asyncio.open_connection(LOOPBACK, port)
-    writer.write(b"GET / HTTP/1.1\r\nHost: n\r\n\r\n")
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: n\r\n\r\n".encode())
     answer = await reader.read()
     writer.close()
     await writer.wait_closed()
@@ -36,7 +37,7 @@ async def get(port: int) -> tuple[int, dict[str, str], Any]:
 def play(story: Callable[[ServiceHealthChecks, ActorContext], Awaitable[None]]) -> None:
     async def tell() -> None:
         context = offline_actor_context("services", NodeConfig(health_check_address=LOOPBACK))
-        checks = ServiceHealthChecks(context)
+        checks = ServiceHealthChecks(context, HttpAnswers(context.counters), lambda: True)
         context.spawn(checks.run())
         try:
             await story(checks, context)

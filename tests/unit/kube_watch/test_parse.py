@@ -34,6 +34,19 @@ def calico(**spec: Any) -> Any:
     return {"metadata": {"name": "x"}, "spec": spec}
 
 
+@pytest.mark.parametrize(
+    ("meta", "spec", "leaving"),
+    [
+        ({"deletionTimestamp": "2026-01-01T00:00:00Z"}, {}, True),
+        ({}, {"taints": [{"key": "ToBeDeletedByClusterAutoscaler", "effect": "NoSchedule"}]}, True),
+        ({}, {"taints": [{"key": "node.kubernetes.io/unreachable"}, None]}, False),
+        ({}, {}, False),
+    ],
+)
+def test_a_node_that_is_being_deleted_or_about_to_be_is_leaving(meta: Any, spec: Any, leaving: bool) -> None:
+    assert KUBE_PARSERS["nodes"]({"metadata": {"name": "n1", **meta}, "spec": spec})[1] == NodeFact(leaving=leaving)
+
+
 def test_a_node_carries_what_calico_wrote_into_its_annotations() -> None:
     body = node(
         kubernetes_labels={"a": "kubernetes"},
