@@ -115,7 +115,7 @@ class UplinkGuard:
             case GuardState.CONFIGURED, GuardHoldingUp() as holding:
                 return configured.run_guard_state(context, holding)
             case GuardState.RUNNING, GuardHoldingUp() as holding:
-                return running.run_guard_state(context, holding)
+                return running.run_guard_state(context, holding, self._follow)
             case GuardState.RESTORING, holding:
                 return restoring.run_guard_state(context, life, holding)
             case GuardState.RETRYING, _:
@@ -125,6 +125,11 @@ class UplinkGuard:
             case GuardState.RESTING, _:
                 return resting.run_guard_state(life)
         raise AssertionError(f"in state {life.state.value} the guard cannot hold {self.holding}")
+
+    def _follow(self, holding: GuardHoldingUp) -> None:
+        """The uplinks have changed while VPP carries them."""
+        self.holding = holding
+        self._publish()
 
     async def _run_action(self, stop: asyncio.Event, handover: asyncio.Event) -> GuardEvent:
         """Runs the state's action. VPP's end and the orders to stop and to hand over cut it short."""

@@ -4,12 +4,14 @@ All functions are idempotent: restoring what is restored already changes nothing
 
 captured                                        an uplink as Linux had it, and what follows from that (pure)
 lifetimes                                       a capture at a later moment: what has ended is not in it (pure)
+tap_plan                                        Linux's side of the host tap as it should be (pure)
+following                                       what others have changed on the tap, as a newer capture (pure)
 differences                                     what of a link is not as it was, in words (pure)
 
 capture                                         reads a link as it is
 restore                                         gives a link its state back
 moving                                          links between namespaces
-tap                                             Linux's side of the host tap, made what the uplink was
+tap                                             Linux's side of the host tap: made what the uplink was, read, corrected
 
 links                                           links as netlink shows them
 addresses, routes, rules, neighbours, nexthops  read, and put back
@@ -17,6 +19,7 @@ settings                                        name, MAC, MTU, flags, sizes, ma
 sysctl                                          the settings of one link below /proc/sys/net
 ethtool                                         queues, rings and offloads
 
+events                                          notices that something has changed
 netlink                                         a socket that sends many requests at once
 attributes                                      netlink attributes as bytes (pure)
 route_codec                                     routes as bytes (pure)

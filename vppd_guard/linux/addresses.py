@@ -25,18 +25,21 @@ from vppd_guard.linux.attributes import (
     pack_netlink_attributes,
     parse_netlink_attributes,
 )
-from vppd_guard.linux.captured import LIFETIME_FOREVER, LinuxAddress, is_link_local_address
+from vppd_guard.linux.captured import (
+    IFA_F_DADFAILED,
+    IFA_F_NODAD,
+    LIFETIME_FOREVER,
+    SETTABLE_ADDRESS_FLAGS,
+    UNPROVEN_ADDRESS_FLAGS,
+    LinuxAddress,
+    is_link_local_address,
+)
 from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, NetlinkRequest, NetlinkSocket
 
 _RTM_NEWADDR, _RTM_DELADDR, _RTM_GETADDR = 20, 21, 22
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_BROADCAST, _IFA_CACHEINFO = 1, 2, 3, 4, 6
 _IFA_FLAGS, _IFA_RT_PRIORITY, _IFA_PROTO = 8, 9, 11
-_IFA_F_TEMPORARY, IFA_F_NODAD, IFA_F_DADFAILED, _IFA_F_HOMEADDRESS = 0x01, 0x02, 0x08, 0x10
-_IFA_F_TENTATIVE, _IFA_F_MANAGETEMPADDR, IFA_F_NOPREFIXROUTE, _IFA_F_MCAUTOJOIN = 0x40, 0x100, 0x200, 0x400
-SETTABLE_ADDRESS_FLAGS = (
-    IFA_F_NODAD | _IFA_F_HOMEADDRESS | _IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE | _IFA_F_MCAUTOJOIN
-)
-_UNPROVEN = IFA_F_DADFAILED | _IFA_F_TENTATIVE  # not yet known to be ours alone
+_IFA_F_TEMPORARY = 0x01
 _LIFETIME_TOLERANCE_S = 2
 _HEAD = struct.Struct("=BBBBi")  # ifaddrmsg: family, prefix length, flags, scope, index
 _CACHE = struct.Struct("=IIII")  # ifa_cacheinfo: preferred, valid, made, changed
@@ -59,7 +62,7 @@ def _decoded(body: bytes) -> LinuxAddress | None:
     return LinuxAddress(
         address=f"{netlink_ip_text(local)}/{length}",
         scope=scope,
-        flags=flags & (SETTABLE_ADDRESS_FLAGS | (_UNPROVEN if family == AF_INET6 else 0)),
+        flags=flags & (SETTABLE_ADDRESS_FLAGS | (UNPROVEN_ADDRESS_FLAGS if family == AF_INET6 else 0)),
         broadcast=netlink_ip_text(attributes[_IFA_BROADCAST]) if _IFA_BROADCAST in attributes else None,
         label=netlink_text(attributes[_IFA_LABEL]) if _IFA_LABEL in attributes else None,
         valid_s=valid,
@@ -144,7 +147,7 @@ def _add_requests(index: int, address: LinuxAddress) -> list[NetlinkRequest]:
 
     One that was not proven to be ours alone, or was proven not to be, goes through the detection again.
     """
-    if netlink_family_of(address.address) != AF_INET6 or address.flags & (IFA_F_NODAD | _UNPROVEN):
+    if netlink_family_of(address.address) != AF_INET6 or address.flags & (IFA_F_NODAD | UNPROVEN_ADDRESS_FLAGS):
         return [_add_request(index, address)]
     return [_add_request(index, replace(address, flags=address.flags | IFA_F_NODAD)), _add_request(index, address)]
 

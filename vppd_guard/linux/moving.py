@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from vppd_guard.linux import links, namespaces
-from vppd_guard.linux.attributes import NETLINK_NESTED, pack_netlink_attribute
+from vppd_guard.linux.attributes import NETLINK_NESTED, netlink_number, netlink_u32, pack_netlink_attribute
 from vppd_guard.linux.captured import CapturedLink
 from vppd_guard.linux.netlink import NetlinkSocket
 
@@ -84,6 +84,18 @@ def _send_home(captured: CapturedLink, home: int) -> bool:
                 netlink.execute(links.link_move_request(link.index, home, _ANY_NAME))
                 return True
             time.sleep(_LINK_WAIT_PAUSE_S)
+
+
+def raise_link_mtu(netns: str, name: str, mtu: int) -> None:
+    """The link in the named namespace carries packets of that many bytes. Raises OSError, as for more than it can."""
+    namespaces.run_inside_netns(netns, lambda: _raise_mtu(name, mtu))
+
+
+def _raise_mtu(name: str, mtu: int) -> None:
+    with NetlinkSocket() as netlink:
+        for link in links.all_linux_links(netlink):
+            if link.name == name and netlink_number(link.attributes[links.IFLA_MTU]) < mtu:
+                netlink.execute(links.link_change_request(link.index, (links.IFLA_MTU, netlink_u32(mtu))))
 
 
 def link_exists_in_netns(netns: str, name: str) -> bool:

@@ -24,7 +24,7 @@ _SOL_NETLINK = 270
 _NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 10, 11, 12
 _BATCH = 64  # requests; their acknowledgements fit into a receive buffer of the usual size
 _ANSWER_S_MAX = 5.0  # the kernel answers at once; more is a fault
-_RECEIVE_BYTES = 1 << 18
+RECEIVE_BYTES = 1 << 18
 _HEAD = struct.Struct("=IHHII")
 
 
@@ -131,7 +131,7 @@ class NetlinkSocket:
 
     def _received(self) -> list[tuple[int, int, int, bytes]]:
         """Kind, flags, sequence and body of each message of one datagram."""
-        data, at, messages = self._socket.recv(_RECEIVE_BYTES), 0, []
+        data, at, messages = self._socket.recv(RECEIVE_BYTES), 0, []
         while at + _HEAD.size <= len(data):
             size, kind, flags, sequence, _ = _HEAD.unpack_from(data, at)
             messages.append((kind, flags, sequence, data[at + _HEAD.size : at + size]))

@@ -1,11 +1,10 @@
-"""Edge: Linux's side of the host tap, configured as the uplink was."""
+"""Edge: Linux's side of the host tap, configured as the uplink was, read, and corrected."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection
 from contextlib import suppress
-from ipaddress import IPv6Network, ip_interface, ip_network
+from dataclasses import replace
+from ipaddress import ip_interface
 from pathlib import Path
-
-from msgspec.structs import replace
 
 from vppd_guard.linux import (
     addresses,
@@ -14,125 +13,118 @@ from vppd_guard.linux import (
     neighbours,
     nexthops,
     routes,
+    rules,
 )
-from vppd_guard.linux.addresses import IFA_F_NODAD, IFA_F_NOPREFIXROUTE
-from vppd_guard.linux.attributes import netlink_u32
-from vppd_guard.linux.captured import (
-    LIFETIME_FOREVER,
-    ROUTE_PROTOCOL_KERNEL,
-    CapturedLink,
-    LinuxAddress,
-    LinuxNeighbour,
-    LinuxRoute,
-    is_link_local_address,
-)
-from vppd_guard.linux.differences import comparable_linux_route
+from vppd_guard.linux.attributes import netlink_number, netlink_u32
+from vppd_guard.linux.captured import ROUTE_PROTOCOL_KERNEL, LinuxNeighbour, is_link_local_address
+from vppd_guard.linux.following import TapCorrection, TapState
 from vppd_guard.linux.lifetimes import age_captured_link
+from vppd_guard.linux.links import LinuxLink
 from vppd_guard.linux.netlink import NetlinkSocket
 from vppd_guard.linux.restore import CannotRestoreLink
+from vppd_guard.linux.tap_plan import TapPlan
 
-_RTPROT_BOOT = 3
+_READS_MAX = 5
 
 
 def is_tap_link(name: str) -> bool:
     """Is the link of that name a tap or tun? Such a link is VPP's, not an uplink."""
     with NetlinkSocket() as netlink:
-        try:
-            return links.linux_link_named(netlink, name).kind == "tun"
-        except links.NoSuchLink:
-            return False
+        return _tap_link(netlink, name) is not None
 
 
-def configure_host_tap(
-    captured: CapturedLink,
-    mtu: int,
-    next_hop6: str | None,
-    vpp_mac: str,
-    service_next_hops: Mapping[str, str] | None = None,
-) -> None:
-    """Gives Linux's side of the host tap the state of the uplink. Raises NoSuchLink, CannotRestoreLink.
+def _tap_link(netlink: NetlinkSocket, name: str) -> LinuxLink | None:
+    try:
+        link = links.linux_link_named(netlink, name)
+    except links.NoSuchLink:
+        return None
+    return link if link.kind == "tun" else None
 
-    `service_next_hops`: prefix that only VPP can reach -> next hop by which the host reaches VPP.
 
-    VPP answers only some solicitations for on-link neighbours, and advertisements of the neighbours themselves reach
-    the host, which would then send to MACs that VPP does not take (spec, section 7, step 5). So in IPv6 only one next
-    hop is on-link, and the host is told its MAC; all else is reached by it.
+def tap_link_index(name: str) -> int:
+    """Index of the tap of that name; 0: there is none."""
+    with NetlinkSocket() as netlink:
+        link = _tap_link(netlink, name)
+        return link.index if link else 0
+
+
+def configure_host_tap(plan: TapPlan) -> int:
+    """Gives Linux's side of the host tap the state of the uplink. Returns its index.
+
+    Raises NoSuchLink, CannotRestoreLink.
     """
-    captured = age_captured_link(captured, clock.capture_time_now())
+    plan = replace(plan, captured=age_captured_link(plan.captured, clock.capture_time_now()))
+    captured = plan.captured
     if any(ip_interface(a.address).version == 6 for a in captured.addresses):
         with suppress(OSError):
             Path(f"/proc/sys/net/ipv6/conf/{captured.name}/disable_ipv6").write_text("0")
     with NetlinkSocket() as netlink:
         index = links.linux_link_named(netlink, captured.name).index
-        netlink.execute(
-            links.link_change_request(index, (links.IFLA_MTU, netlink_u32(mtu)), flags=links.IFF_UP, mask=links.IFF_UP)
-        )
-        problems = addresses.apply_link_addresses(
-            netlink, index, [_tap_address(a, next_hop6) for a in captured.addresses]
-        )
+        mtu = (links.IFLA_MTU, netlink_u32(plan.mtu))
+        netlink.execute(links.link_change_request(index, mtu, flags=links.IFF_UP, mask=links.IFF_UP))
+        problems = addresses.apply_link_addresses(netlink, index, plan.addresses())
         if any(is_link_local_address(a.address) for a in captured.addresses):
             addresses.drop_other_link_locals(netlink, index, captured.addresses)
-        tap_routes = [*_captured_routes(captured, next_hop6), *_service_routes(service_next_hops or {})]
-        if next_hop6:
-            problems += neighbours.apply_link_neighbours(netlink, index, [LinuxNeighbour(next_hop6, vpp_mac)])
-            on_link = _on_link_prefixes(captured)
-            tap_routes += [LinuxRoute(f"{next_hop6}/128"), *(LinuxRoute(p, gateway=next_hop6) for p in on_link)]
-            kernel_routes = [
-                r
-                for r in routes.read_link_routes(netlink, index)
-                if r.prefix in on_link and r.protocol == ROUTE_PROTOCOL_KERNEL
-            ]
-            routes.remove_link_routes(
-                netlink, index, kernel_routes
-            )  # what the kernel made of an address that was there before
+        if hop := plan.next_hop6:
+            problems += neighbours.apply_link_neighbours(netlink, index, [LinuxNeighbour(hop, plan.vpp_mac)])
+            _remove_on_link_routes(netlink, index, plan.on_link_prefixes6)
         problems += nexthops.apply_link_nexthops(netlink, index, captured.nexthops)
-        problems += routes.apply_link_routes(
-            netlink, index, list({comparable_linux_route(r): r for r in tap_routes}.values())
-        )
+        problems += routes.apply_link_routes(netlink, index, list(plan.routes().values()))
     if problems:
         raise CannotRestoreLink(captured.name, problems)
+    return index
 
 
-def _tap_address(address: LinuxAddress, next_hop6: str | None) -> LinuxAddress:
-    """The address for the tap: without duplicate detection, without an end, in IPv6 without an on-link prefix.
+def _remove_on_link_routes(netlink: NetlinkSocket, index: int, prefixes: Collection[str]) -> None:
+    """Removes what the kernel has made of addresses."""
+    present = routes.read_link_routes(netlink, index)
+    routes.remove_link_routes(
+        netlink, index, [r for r in present if r.prefix in prefixes and r.protocol == ROUTE_PROTOCOL_KERNEL]
+    )
 
-    It was ours a moment ago. Who prolongs it (a DHCP client, a router) may not know the tap, and the host must not lose
-    it while VPP runs; its remaining lifetime holds again once the link is back.
+
+def read_tap(name: str) -> TapState | None:
+    """Linux's side of the tap of that name; None: it is not there, not up, on its way out, or does not keep still.
+
+    A tap that goes takes its addresses and routes along, one after the other. It is looked up once more afterwards: if
+    it is still up, nothing of what was read before was taken by its end. Addresses that have changed meanwhile may have
+    taken routes along that are read already, or have not been read with what followed: then all is read again.
     """
-    address = replace(address, valid_s=LIFETIME_FOREVER, preferred_s=LIFETIME_FOREVER)
-    if ip_interface(address.address).version == 4:
-        return address
-    flags = (address.flags & addresses.SETTABLE_ADDRESS_FLAGS) | IFA_F_NODAD
-    wide = next_hop6 is None or is_link_local_address(address.address)
-    return replace(address, flags=flags if wide else flags | IFA_F_NOPREFIXROUTE)
+    with NetlinkSocket() as netlink:
+        for _ in range(_READS_MAX):
+            link = _tap_link(netlink, name)
+            if link is None or not link.flags & links.IFF_UP:
+                return None
+            state = _read(netlink, link)
+            after = _tap_link(netlink, name)
+            is_same = after is not None and after.index == link.index and after.flags & links.IFF_UP
+            if is_same and tuple(addresses.read_link_addresses(netlink, link.index)) == state.addresses:
+                return state
+    return None
 
 
-def _on_link_prefixes(captured: CapturedLink) -> list[str]:
-    """IPv6 prefixes of the link's addresses."""
-    networks = {ip_interface(a.address).network for a in captured.addresses if not is_link_local_address(a.address)}
-    return [str(n) for n in sorted(n for n in networks if isinstance(n, IPv6Network)) if n.prefixlen < 128]
+def _read(netlink: NetlinkSocket, link: LinuxLink) -> TapState:
+    return TapState(
+        link_index=link.index,
+        mtu=netlink_number(link.attributes[links.IFLA_MTU]),
+        addresses=tuple(addresses.read_link_addresses(netlink, link.index)),
+        routes=tuple(routes.read_link_routes(netlink, link.index)),
+        rules=tuple(rules.read_link_rules(netlink, link.name)),
+        nexthops=tuple(nexthops.read_link_nexthops(netlink, link.index)),
+        read_at=clock.capture_time_now(),
+    )
 
 
-def _captured_routes(captured: CapturedLink, next_hop6: str | None) -> list[LinuxRoute]:
-    """The captured routes by the tap, without those that the kernel makes from addresses."""
-    routes = (r for r in captured.routes if not (r.protocol == ROUTE_PROTOCOL_KERNEL and _from_address(r, captured)))
-    return [_via(route, next_hop6) for route in routes]
+def correct_tap(name: str, correction: TapCorrection, hop_mac: tuple[str, str] | None) -> list[str]:
+    """Corrects MTU and routes of the tap. `hop_mac`: the one IPv6 neighbour and its MAC address; None: there is none.
 
-
-def _from_address(route: LinuxRoute, captured: CapturedLink) -> bool:
-    networks = {str(ip_interface(a.peer or a.address).network) for a in captured.addresses}
-    networks |= {str(ip_interface(a.address).network) for a in captured.addresses}
-    return route.gateway is None and route.prefix in networks
-
-
-def _via(route: LinuxRoute, hop: str | None) -> LinuxRoute:
-    """The route by the one next hop, if it is of IPv6. No router prolongs it now, so it does not expire."""
-    route = replace(route, expires_s=None)
-    network = ip_network(route.prefix)
-    if hop is None or network.version == 4 or network.is_link_local or route.prefix == f"{hop}/128":
-        return route
-    return replace(route, gateway=hop, hops=(), nexthop=None, onlink=False, other=())
-
-
-def _service_routes(next_hops: Mapping[str, str]) -> Iterable[LinuxRoute]:
-    return [LinuxRoute(prefix, gateway=hop, protocol=_RTPROT_BOOT) for prefix, hop in next_hops.items()]
+    Addresses are never touched: one that has just gone must not come back. Returns what could not be done, in words.
+    Raises NoSuchLink, OSError.
+    """
+    with NetlinkSocket() as netlink:
+        index = links.linux_link_named(netlink, name).index
+        if correction.mtu is not None:
+            netlink.execute(links.link_change_request(index, (links.IFLA_MTU, netlink_u32(correction.mtu))))
+        routes.remove_link_routes(netlink, index, correction.removed)
+        problems = neighbours.apply_link_neighbours(netlink, index, [LinuxNeighbour(*hop_mac)]) if hop_mac else []
+        return problems + routes.apply_link_routes(netlink, index, correction.added)

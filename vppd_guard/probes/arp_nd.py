@@ -1,5 +1,6 @@
-"""Edge: asks a gateway on the wire, past VPP: ARP (RFC 826) and neighbour solicitations (RFC 4861). Blocking.
+"""Edge: ARP (RFC 826) and neighbour discovery (RFC 4861) on the wire, past VPP: asks gateways, announces addresses.
 
+Blocking.
 Only where Linux still sees the link that VPP uses (af_packet). The sender is the uplink itself, whose MAC and address
 the gateway knows; VPP sees the answer too, which does no harm.
 """
@@ -13,6 +14,7 @@ _ETH_ARP, _ETH_IP6 = 0x0806, 0x86DD
 _ARP_REQUEST, _ARP_REPLY = 1, 2
 _SOLICITATION, _ADVERTISEMENT = 135, 136
 _NO_CHECKSUM = 0
+_OVERRIDE = 0x20000000  # flag of an advertisement
 
 
 def gateway_answers_arp_or_nd(link: str, mac: str, source: str, gateway: str, within_s: float) -> bool:
@@ -29,6 +31,19 @@ def gateway_answers_arp_or_nd(link: str, mac: str, source: str, gateway: str, wi
             if _is_answered(wire, gateway, deadline):
                 return True
     return False
+
+
+def announce_address(link: str, mac: str, address: str) -> None:
+    """Tells neighbours that this MAC has the address now (RFC 5227, RFC 4861 section 7.2.6).
+
+    Runs in the namespace of the link. Raises OSError: the link cannot send.
+    """
+    is_four = ip_address(address).version == 4
+    frame = _arp_request(mac, address, address) if is_four else _advertisement(mac, address)
+    ether = _ETH_ARP if is_four else _ETH_IP6
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ether)) as wire:
+        wire.bind((link, ether))
+        wire.send(frame)
 
 
 def _is_answered(wire: socket.socket, gateway: str, deadline: float) -> bool:
@@ -59,11 +74,23 @@ def _solicitation(mac: str, source: str, gateway: str) -> bytes:
     mac_bytes, target = bytes.fromhex(mac.replace(":", "")), ip_address(gateway).packed
     group = IPv6Address("ff02::1:ff00:0").packed[:13] + target[13:]
     body = struct.pack("!I", 0) + target + b"\x01\x01" + mac_bytes
-    packet = struct.pack("!BBH", _SOLICITATION, 0, _NO_CHECKSUM) + body
-    pseudo = ip_address(source).packed + group + struct.pack("!II", len(packet), 58) + packet
-    packet = struct.pack("!BBH", _SOLICITATION, 0, internet_checksum(pseudo)) + body
-    head = struct.pack("!IHBB", 6 << 28, len(packet), 58, 255) + ip_address(source).packed + group
-    return b"\x33\x33" + group[12:] + mac_bytes + struct.pack("!H", _ETH_IP6) + head + packet
+    return _neighbour_frame(mac_bytes, _SOLICITATION, ip_address(source).packed, group, body)
+
+
+def _advertisement(mac: str, address: str) -> bytes:
+    """An unsolicited advertisement to all nodes, which overrides what they have cached."""
+    mac_bytes, target = bytes.fromhex(mac.replace(":", "")), ip_address(address).packed
+    body = struct.pack("!I", _OVERRIDE) + target + b"\x02\x01" + mac_bytes
+    return _neighbour_frame(mac_bytes, _ADVERTISEMENT, target, IPv6Address("ff02::1").packed, body)
+
+
+def _neighbour_frame(mac: bytes, kind: int, source: bytes, group: bytes, body: bytes) -> bytes:
+    """A message of neighbour discovery to a multicast group, as an Ethernet frame."""
+    packet = struct.pack("!BBH", kind, 0, _NO_CHECKSUM) + body
+    pseudo = source + group + struct.pack("!II", len(packet), 58) + packet
+    packet = struct.pack("!BBH", kind, 0, internet_checksum(pseudo)) + body
+    head = struct.pack("!IHBB", 6 << 28, len(packet), 58, 255) + source + group
+    return b"\x33\x33" + group[12:] + mac + struct.pack("!H", _ETH_IP6) + head + packet
 
 
 def internet_checksum(data: bytes) -> int:

@@ -16,6 +16,8 @@ context     what all actions are given
 holding     what the guard holds from one state to the next
 failures    how an action fails
 checks      the single checks of a preflight
+follow      follows what others change on the host taps into VPP and the facts
+tap_follower  looks at the taps, and keeps the undo journal up to date
 wire        asks gateways on the wire, past VPP
 statuses    waits until VPP holds intents
 replay      undoes the records of the undo journal

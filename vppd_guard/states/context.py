@@ -19,7 +19,7 @@ from vppd_guard.report.history_line import GuardHistoryLine
 from vppd_guard.states.holding import GuardHolding
 from vppd_guard.undo.executor import LinuxStepExecutor
 from vppd_guard.undo.journal import UndoJournal
-from vppd_guard.undo.records import UndoRecord
+from vppd_guard.undo.records import UndoRecord, UplinkCapturedRecord
 from vppd_guard.undo.step import LinuxStep, run_linux_step
 from vppd_guard.uplink.rendering import rendered_hook_script, vpp_startup_files
 from vppd_guard.uplink.uplinks import DrivenUplink, uplinks_main_first
@@ -48,6 +48,10 @@ class GuardContext:
     async def write_record(self, record: UndoRecord) -> None:
         """Writes a record to the undo journal. Raises OSError, TimeoutError."""
         await self.executor.run(_JOURNAL_S_MAX, self.journal.append, record)
+
+    async def replace_captured(self, record: UplinkCapturedRecord) -> None:
+        """Replaces an uplink's record in the undo journal. Raises OSError, TimeoutError."""
+        await self.executor.run(_JOURNAL_S_MAX, self.journal.replace_captured, record)
 
     async def run_step(self, step: LinuxStep) -> None:
         """Makes a change of Linux. Raises LinuxStepFailed, TimeoutError, OSError."""

@@ -39,6 +39,16 @@ class GuardHoldingUp(GuardHoldingTaken):
     vpp: VppInstance
     host_informed: bool = False  # the user's script for a VPP that runs (VPP_RUNNING) has been run
 
+    def with_uplinks(self, uplinks: tuple[DrivenUplink, ...]) -> "GuardHoldingUp":
+        """A copy in which the uplinks are as they are now."""
+        return GuardHoldingUp(
+            uplinks=uplinks,
+            annotations=self.annotations,
+            taken_at=self.taken_at,
+            vpp=self.vpp,
+            host_informed=self.host_informed,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class GuardHoldingAdopted(GuardHoldingUp):

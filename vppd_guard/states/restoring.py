@@ -10,8 +10,9 @@ from vppd_guard.life import GuardLife
 from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import GuardActionFailed, UplinkDeviceGone
-from vppd_guard.states.holding import GuardHolding
+from vppd_guard.states.holding import GuardHolding, GuardHoldingUp
 from vppd_guard.states.replay import UndoReplayResult, undo_records
+from vppd_guard.states.tap_follower import TapFollower
 from vppd_guard.undo.records import uplinks_in_undo_records
 
 _RESTORE_S_MAX = 30.0
@@ -21,6 +22,8 @@ _TRIES_MAX = 3  # then what cannot be undone is reported, and life goes on witho
 async def run_guard_state(context: GuardContext, life: GuardLife, holding: GuardHolding) -> None:
     """Linux has its links back, as they were."""
     began_at = time.monotonic()
+    if isinstance(holding, GuardHoldingUp):
+        await _look_once_more(context, holding)
     await context.vpp.stop()
     records = context.journal.read()
     host = HostReader(context.config.host_root)
@@ -38,6 +41,14 @@ async def run_guard_state(context: GuardContext, life: GuardLife, holding: Guard
         no_intents: dict[str, Intent] = {}
         context.peer.publish(INTENT_WORD, no_intents, cause=context.peer.new_cause("guard/restored"))
         await context.run_hook(HostHookPoint.VPP_ERRORED if life.failures else HostHookPoint.VPP_DONE_OK, holding)
+
+
+async def _look_once_more(context: GuardContext, holding: GuardHoldingUp) -> None:
+    """What others have changed last on taps that VPP still holds is given back too."""
+    try:
+        await TapFollower(context, holding.uplinks).look()
+    except (OSError, TimeoutError) as error:
+        context.log.warning("the last look at the taps failed", why=error)
 
 
 def _report(context: GuardContext, result: UndoReplayResult) -> None:

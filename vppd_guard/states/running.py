@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from bus.requester import BusAskFailed
 from schemas.requests import VPP_SILENT_REASON, PingRequest
@@ -11,48 +11,56 @@ from vppd_guard.probes import icmp
 from vppd_guard.probes.verdict import ForwardingObservation, ForwardingVerdict, ForwardingWatch
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import UplinkDeviceGone, VppNotForwarding
+from vppd_guard.states.follow import TapFollowing
 from vppd_guard.states.holding import GuardHoldingUp
 from vppd_guard.states.wire import gateways_answer
-from vppd_guard.undo.records import LinkMovedRecord
+from vppd_guard.undo.records import moved_links
 
 _LOOK_EVERY_S = 1.0
 _ANSWER_S_MAX = 1.0
 _SUSPICIOUS_S = 2.5  # of silence; one lost ping is nothing
 
 
-async def run_guard_state(context: GuardContext, holding: GuardHoldingUp) -> None:
+async def run_guard_state(
+    context: GuardContext, holding: GuardHoldingUp, on_change: Callable[[GuardHoldingUp], None]
+) -> None:
     """Looks every second.
 
     Raises VppNotForwarding: VPP is to blame for silence; UplinkDeviceGone: an uplink has disappeared.
 
-    The writer's statuses are read meanwhile, so that nothing piles up.
+    What others change on the host taps is followed meanwhile; `on_change` is given the holding with it. The writer's
+    statuses are read, so that nothing piles up.
     """
     context.peer.counters["takeovers"] += 1
-    targets = {address for uplink in holding.uplinks for address in uplink.answered_through_vpp}
-    watch = ForwardingWatch.begin(targets, context.config.forward_wait_s, time.monotonic())
-    moved_links = {
-        record.name: record.netns for record in context.journal.read() if isinstance(record, LinkMovedRecord)
-    }
-    reading = asyncio.create_task(_read_bus(context))
+    following = TapFollowing(context, holding, on_change)
+    watch = ForwardingWatch.begin(following.asked(), context.config.forward_wait_s, time.monotonic())
+    moved = moved_links(context.journal.read())
+    suspicion = ""
+    tasks = [asyncio.create_task(_read_bus(context)), asyncio.create_task(following.run())]
     try:
-        while True:
+        while not (ended := [task for task in tasks if task.done()]):
             await asyncio.sleep(_LOOK_EVERY_S)
-            if names := await asyncio.to_thread(_vanished, moved_links):
+            if names := await asyncio.to_thread(_vanished, moved):
                 raise UplinkDeviceGone(f"{', '.join(names)}: no such device any more")
-            observation = await _observe(context, holding, watch)
+            watch.targets = frozenset(following.asked())
+            observation = await _observe(context, following.holding, watch)
             verdict = watch.judge(observation, time.monotonic())
             why = "" if verdict is ForwardingVerdict.FORWARDS else watch.why(observation, time.monotonic())
             if verdict is ForwardingVerdict.BLAMED:
                 raise VppNotForwarding(f"{why}: the NIC is given back")
-            suspicious = bool(why) and watch.silent_s(time.monotonic()) >= _SUSPICIOUS_S
-            _show_suspicion(context, why if suspicious else "")
+            before, suspicion = suspicion, why if watch.silent_s(time.monotonic()) >= _SUSPICIOUS_S else ""
+            _note_suspicion(context, before, suspicion)
+            context.peer.waiting = (*([suspicion] if suspicion else []), *following.problems())
+            await following.ask_new_gateways()
+        for task in ended:
+            task.result()
     finally:
-        reading.cancel()
+        for task in tasks:
+            task.cancel()
 
 
-def _show_suspicion(context: GuardContext, why: str) -> None:
-    """The suspicion is in the guard's status while it lasts, in log and history when it comes and goes."""
-    before, context.peer.waiting = context.peer.waiting, (why,) if why else ()
+def _note_suspicion(context: GuardContext, before: str, why: str) -> None:
+    """A suspicion is in log and history when it comes and goes."""
     if bool(before) != bool(why):
         context.log.warning("VPP is suspected", why=why) if why else context.log.info("VPP forwards")
         context.note("VPP is suspected" if why else "VPP forwards", why=why)
@@ -83,9 +91,9 @@ async def _api_answers(context: GuardContext) -> bool | None:
     return VPP_SILENT_REASON not in pong.waiting
 
 
-def _vanished(moved_links: Mapping[str, str]) -> list[str]:
+def _vanished(moved: Mapping[str, str]) -> list[str]:
     """The links that have left the namespace to which they were moved."""
-    return [name for name, netns in moved_links.items() if not link_exists_in_netns(netns, name)]
+    return [name for name, netns in moved.items() if not link_exists_in_netns(netns, name)]
 
 
 async def _read_bus(context: GuardContext) -> None:

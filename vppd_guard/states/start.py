@@ -1,6 +1,7 @@
 """The action of START: reads what an earlier guard has left."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from vppd_guard.drivers import registry
 from vppd_guard.report.history_line import last_takeover_was_configured
@@ -46,5 +47,5 @@ def _adoptable(context: GuardContext, captures: Sequence[UplinkCapturedRecord]) 
             return ()
         driver = registry.uplink_driver_named(record.driver)
         uplink = driven_uplink(record.uplink, spec, number, driver, context.config, context.machine)
-        uplinks.append(uplink.with_answers(record.answered))
+        uplinks.append(replace(uplink, answered=record.answered, tap_index=record.tap_index))
     return tuple(uplinks)

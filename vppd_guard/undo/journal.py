@@ -5,6 +5,7 @@ removed once everything is undone; a guard that finds one at its start has a pre
 adopt.
 """
 
+import errno
 import os
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import msgspec
 
 from bus import whole_files
 from schemas.checksummed_json import decode_checksummed_line, encode_checksummed_line
-from vppd_guard.undo.records import UndoRecord
+from vppd_guard.undo.records import UndoRecord, UplinkCapturedRecord
 
 _decoder: msgspec.json.Decoder[UndoRecord] = msgspec.json.Decoder(UndoRecord)
 
@@ -33,6 +34,18 @@ class UndoJournal:
         finally:
             os.close(handle)
         whole_files.sync_directory(self.path.parent)
+
+    def replace_captured(self, record: UplinkCapturedRecord) -> None:
+        """Replaces what the journal has of that uplink, in its place, and waits until the disk has it.
+
+        The journal is written aside and renamed: a crash leaves the old one or the new one. Raises OSError: it is as
+        it was.
+        """
+        records = self.read()
+        if not any(_is_of(record.uplink.name, old) for old in records):
+            raise FileNotFoundError(errno.ENOENT, f"does not tell of {record.uplink.name}", str(self.path))
+        newer = (record if _is_of(record.uplink.name, old) else old for old in records)
+        whole_files.replace_file(self.path, b"".join(map(encode_checksummed_line, newer)))
 
     def read(self) -> list[UndoRecord]:
         """All records, oldest first; none without a journal. Raises OSError."""
@@ -58,3 +71,8 @@ class UndoJournal:
         whole = sum(len(line) + 1 for line in lines[: len(self.read())])
         if os.fstat(handle).st_size > whole:
             os.ftruncate(handle, whole)
+
+
+def _is_of(uplink: str, record: UndoRecord) -> bool:
+    """Is it the capture of that uplink?"""
+    return isinstance(record, UplinkCapturedRecord) and record.uplink.name == uplink

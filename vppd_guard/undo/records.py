@@ -16,6 +16,7 @@ class UplinkCapturedRecord(Struct, frozen=True, tag="captured", omit_defaults=Tr
     uplink: CapturedLink
     driver: str = "af_packet"  # the driver that takes it
     answered: tuple[str, ...] = ()  # addresses that answered by it in Linux, and so must by VPP
+    tap_index: int = 0  # of the host tap that was made so: what others change on that one is followed here; 0: none yet
 
 
 class LinkMovedRecord(Struct, frozen=True, tag="link-moved"):
@@ -65,6 +66,11 @@ UndoRecord = (
 def uplinks_in_undo_records(records: Sequence[UndoRecord]) -> list[UplinkCapturedRecord]:
     """The uplinks before they were changed, in the order in which they were taken."""
     return list({r.uplink.name: r for r in records if isinstance(r, UplinkCapturedRecord)}.values())
+
+
+def moved_links(records: Sequence[UndoRecord]) -> dict[str, str]:
+    """The links that were moved -> the namespace that they were moved into."""
+    return {record.name: record.netns for record in records if isinstance(record, LinkMovedRecord)}
 
 
 def last_vpp_in_undo_records(records: Sequence[UndoRecord]) -> VppStartedRecord | None:

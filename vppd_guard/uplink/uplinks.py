@@ -9,9 +9,10 @@ from vppd_guard.drivers.driver import UplinkDriver
 from vppd_guard.drivers.machine import HostMachine
 from vppd_guard.drivers.names import uplink_intent_name
 from vppd_guard.linux import captured as shape
-from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.linux.captured import CapturedLink, LinuxRoute
+from vppd_guard.linux.tap_plan import TapPlan
 from vppd_guard.undo.records import UplinkCapturedRecord
-from vppd_guard.uplink.desired import DesiredUplink, host_tap_name
+from vppd_guard.uplink.desired import DesiredUplink, host_service_next_hops, host_tap_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,9 @@ class DrivenUplink:
 
     target: DesiredUplink
     driver: UplinkDriver
-    answered: tuple[str, ...] = ()  # addresses that answered by it in Linux
+    answered: tuple[str, ...] = ()  # addresses that answered by it in Linux, or since then through VPP
+    tap_index: int = 0  # of the host tap that was made as captured: what others change on that one is followed
+    unseen: frozenset[LinuxRoute] = frozenset()  # routes that the tap was told and never had, comparable
 
     @property
     def name(self) -> str:
@@ -45,11 +48,27 @@ class DrivenUplink:
     @property
     def record(self) -> UplinkCapturedRecord:
         """The record for the undo journal."""
-        return UplinkCapturedRecord(self.captured, driver=self.driver.name, answered=self.answered)
+        return UplinkCapturedRecord(
+            self.captured, driver=self.driver.name, answered=self.answered, tap_index=self.tap_index
+        )
 
     def with_answers(self, answered: Iterable[str]) -> "DrivenUplink":
         """A copy with the addresses that answered."""
         return replace(self, answered=tuple(sorted(answered)))
+
+    def with_capture(self, captured: CapturedLink) -> "DrivenUplink":
+        """A copy with a newer state of Linux's side, which has been followed."""
+        mtu = _mtu(captured, self.target.spec, self.driver)
+        return replace(self, target=replace(self.target, captured=captured, mtu=mtu))
+
+    def tap_plan(self, config: NodeConfig, *, main: bool) -> TapPlan:
+        """Linux's side of its tap. The main uplink's leads to services too."""
+        return TapPlan(
+            captured=self.captured,
+            mtu=self.target.mtu,
+            vpp_mac=self.target.tap_mac,
+            service_next_hops=host_service_next_hops(self.captured, config) if main else {},
+        )
 
 
 def driven_uplink(
@@ -61,16 +80,20 @@ def driven_uplink(
     machine: HostMachine,
 ) -> DrivenUplink:
     """An uplink of the configuration. `number`: its place there, 0 is the main one's."""
-    size = spec.mtu or captured.mtu
     target = DesiredUplink(
         captured=captured,
         spec=spec,
         interface=driver.interface_intent(captured, spec, config, machine),
         rx_mode=driver.rx_mode(spec),
-        mtu=min(size, driver.mtu_max) if driver.mtu_max else size,
+        mtu=_mtu(captured, spec, driver),
         number=number,
     )
     return DrivenUplink(target=target, driver=driver)
+
+
+def _mtu(captured: CapturedLink, spec: UplinkSpec, driver: UplinkDriver) -> int:
+    size = spec.mtu or captured.mtu
+    return min(size, driver.mtu_max) if driver.mtu_max else size
 
 
 def uplinks_main_first(specs: Sequence[UplinkSpec]) -> list[UplinkSpec]:

@@ -3,6 +3,8 @@
 from collections.abc import Generator, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from actors.vpp_writer.kinds.accepted_retvals import add_del_call
 from actors.vpp_writer.kinds.call import IntentRejected, IntentRetriedLater, NoVppAnswer, VppCall
 from actors.vpp_writer.kinds.checks import check_intent_mac, check_intent_range, check_intent_text
@@ -171,6 +173,14 @@ class TapKind(InterfaceKind[TapIntent]):
         if intent.host_mac is not None:
             fields |= {"host_mac_addr_set": True, "host_mac_addr": intent.host_mac}
         return VppCall("tap_create_v3", fields)
+
+    def can_update(self, old: TapIntent, new: TapIntent) -> bool:
+        """Linux's side of a tap is its owner's once it is made: VPP sets its MTU then and never again."""
+        return replace(old, mtu=new.mtu) == new
+
+    def update(self, old: TapIntent, new: TapIntent, indices: VppIndices, details: ObjectDetails) -> VppCallSequence:
+        yield from ()
+        return details
 
     def delete(self, intent: TapIntent, indices: VppIndices, details: ObjectDetails) -> VppCallSequence:
         yield [add_del_call("tap_delete_v2", False, {"sw_if_index": details["sw_if_index"]})]

@@ -32,7 +32,9 @@ def router_of_both_families(world: World) -> None:
     for address in (ALONE4, HOST4):
         ip(f"route add {address}/32 dev lan0 src {ONLINK4}", netns=world.lan)
     ip(f"addr add {ALONE4}/32 dev eth0", netns=world.host)
-    ip(f"addr add {HOST4}/24 dev eth0", netns=world.host)
+    # As NetworkManager does it: without the kernel's route, and with one of its own in the kernel's name.
+    ip(f"addr add {HOST4}/24 dev eth0 noprefixroute", netns=world.host)
+    ip(f"route add 192.0.2.0/24 dev eth0 proto kernel scope link src {HOST4} metric 100", netns=world.host)
     ip(f"route add default via {ONLINK4} dev eth0 onlink metric 50", netns=world.host)
     ip("route add default via 192.0.2.254 dev eth0 metric 700", netns=world.host)
     ip("-6 route add default via fe80::2 dev eth0 metric 2048", netns=world.host)

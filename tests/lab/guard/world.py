@@ -212,6 +212,12 @@ class World:
             out, _ = process.communicate(timeout=30)
             result.update({key: value or 0.0 for key, value in json.loads(out).items()})
 
+    def told_addresses(self) -> str:
+        """The uplink's row on the bus, as `vppd tap state` prints it."""
+        vppd = Path(sys.executable).with_name("vppd")
+        line = [vppd, "tap", "state", "uplink", "eth0", "--run", self.environment["VPPD_RUN"]]
+        return subprocess.run(line, capture_output=True, text=True, timeout=20, check=False).stdout
+
     def leftovers(self) -> list[str]:
         """What a guard that has ended may not leave."""
         leftovers = [

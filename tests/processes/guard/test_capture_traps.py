@@ -12,9 +12,8 @@ from msgspec.structs import replace
 
 from tests.iproute import ip_json
 from vppd_guard.linux import clock, namespaces
-from vppd_guard.linux.addresses import IFA_F_DADFAILED
 from vppd_guard.linux.capture import capture_link
-from vppd_guard.linux.captured import CapturedLink, LinuxAddress, LinuxRoute
+from vppd_guard.linux.captured import IFA_F_DADFAILED, CapturedLink, LinuxAddress, LinuxRoute
 from vppd_guard.linux.differences import link_differences
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.moving import ensure_netns

@@ -1,5 +1,6 @@
 """Linux's side of the host tap: the uplink's addresses and routes, and in IPv6 one way out of it."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from tests.iproute import ip_json
 CONFIGURE_TAP = """
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress, LinuxRoute
 from vppd_guard.linux.tap import configure_host_tap
+from vppd_guard.linux.tap_plan import TapPlan
 captured = CapturedLink(
     name="eth0", mac="02:90:00:00:00:01", mtu=1500,
     addresses=(LinuxAddress(address="192.0.2.7/24"), LinuxAddress(address="2001:db8::7/64"),
@@ -20,7 +22,7 @@ captured = CapturedLink(
 )
 for _ in range(2):  # said twice, it changes nothing
     services = {"10.96.0.0/16": "192.0.2.1", "fd96::/112": "2001:db8::1"}
-    configure_host_tap(captured, 1400, "2001:db8::1", "02:ca:11:c0:fd:00", services)
+    configure_host_tap(TapPlan(captured=captured, mtu=1400, vpp_mac="02:ca:11:c0:fd:00", service_next_hops=services))
 """
 
 
@@ -63,3 +65,25 @@ def test_ipv4_is_on_link_as_it_was(netns: str) -> None:
 def test_service_addresses_are_reached_through_vpp(netns: str) -> None:
     for version, prefix, hop in (("-4", "10.96.0.0/16", "192.0.2.1"), ("-6", "fd96::/112", "2001:db8::1")):
         assert [r.get("gateway") for r in ip_json(f"{version} route show {prefix}", netns=netns)] == [hop]
+
+
+READ_TAP = """
+from vppd_guard.linux.tap import read_tap
+tap = read_tap("eth0")
+print([a.address for a in tap.addresses] if tap else None)
+"""
+
+
+def read_addresses(netns: str) -> object:
+    line = ["ip", "netns", "exec", netns, sys.executable, "-c", READ_TAP]
+    return ast.literal_eval(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
+
+
+def test_a_tap_that_is_down_or_gone_tells_nothing_and_so_loses_nothing(netns: str) -> None:
+    assert read_addresses(netns) == ["192.0.2.7/24", "2001:db8::7/64", "fe80::90ff:fe00:1/64"]
+    subprocess.run(["ip", "-n", netns, "link", "set", "eth0", "down"], check=True)
+    assert read_addresses(netns) is None
+    subprocess.run(["ip", "-n", netns, "link", "del", "eth0"], check=True)
+    assert read_addresses(netns) is None
+    subprocess.run(["ip", "-n", netns, "link", "add", "eth0", "up", "type", "veth"], check=True)
+    assert read_addresses(netns) is None, "a link that has come back is no tap"

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from vppd_guard.linux.captured import CapturedLink, CaptureTime, LinuxAddress, LinuxRoute
 from vppd_guard.undo.journal import UndoJournal
@@ -125,3 +126,36 @@ def test_a_damaged_record_ends_the_reading(tmp_path: Path) -> None:
     lines = journal.path.read_bytes().splitlines(keepends=True)
     journal.path.write_bytes(lines[0] + lines[1].replace(b"eth0", b"eth1") + lines[2])
     assert journal.read() == RECORDS[:1]
+
+
+def test_a_newer_capture_takes_the_place_of_the_older_one_and_everything_else_stays(tmp_path: Path) -> None:
+    journal = UndoJournal(tmp_path)
+    other = UplinkCapturedRecord(CapturedLink(name="eth1", mac="02:90:00:00:00:02", mtu=1500))
+    for record in (RECORDS[0], other, *RECORDS[1:]):
+        journal.append(record)
+    newer = UplinkCapturedRecord(replace(CAPTURED, mtu=1400), tap_index=3)
+    journal.replace_captured(newer)
+    assert journal.read() == [newer, other, *RECORDS[1:]]
+    journal.append(KernelSetRecord("/proc/sys/x", before="1"))
+    assert journal.read()[-1] == KernelSetRecord("/proc/sys/x", before="1")
+    assert [path.name for path in tmp_path.iterdir()] == [journal.path.name]
+
+
+def test_a_newer_capture_that_cannot_be_written_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
+    journal = UndoJournal(tmp_path)
+    for record in RECORDS:
+        journal.append(record)
+    newer = UplinkCapturedRecord(replace(CAPTURED, mtu=1400), tap_index=3)
+    (tmp_path / f".{journal.path.name}.vppd-new").mkdir()
+    with pytest.raises(OSError, match=r"undo\.journal"):
+        journal.replace_captured(newer)
+    assert journal.read() == RECORDS
+
+
+def test_a_newer_capture_of_what_is_undone_already_makes_no_new_journal(tmp_path: Path) -> None:
+    journal = UndoJournal(tmp_path)
+    journal.append(RECORDS[0])
+    journal.clear()
+    with pytest.raises(FileNotFoundError):
+        journal.replace_captured(UplinkCapturedRecord(CAPTURED, tap_index=3))
+    assert not journal.path.exists()
