@@ -1,9 +1,11 @@
-"""Kubernetes watcher: API objects become facts.
+"""Kubernetes watcher: API objects become facts; a node's addresses are written where Calico has none.
 
-Hears     nothing on the bus; the Kubernetes API
+Hears     UplinkFact, without waiting for it; the Kubernetes API
 Says      NodeFact, NodeAnnotationsFact, BgpConfigurationFact, IpPoolFact, BlockAffinityFact, ServiceFact,
           EndpointSliceFact
 Intents   none
+
+Edges     node-annotations: what is to be written into our own Node
 
 Starts and waits, named not-ready, while the API server is away; facts stay published. The threads of
 `client.py` hand their reports to the loop, which is the only one to touch this state.
@@ -31,25 +33,44 @@ from actors.kube_watch.list_watch import (
     kube_name_parts,
     kube_retry_delay_s,
 )
+from actors.kube_watch.node_addresses import addresses_to_write
+from actors.kube_watch.node_writer import NodeAnnotationWriter
 from actors.kube_watch.parse import parse_node_annotations
-from actors.runtime.actor import Actor
+from actors.runtime.actor import Actor, hears_fact, store_fact
 from actors.runtime.context import ActorContext
 from actors.runtime.decision import ActorDecision
-from schemas.facts import Fact, NodeAnnotationsFact
+from schemas.facts import Fact, IpPoolFact, NodeAnnotationsFact, UplinkFact
 
 
 class KubeWatch(Actor):
     """One table and one watch per resource."""
 
     name: ClassVar[str] = "kube-watch"
+    unawaited_words: ClassVar[frozenset[str]] = frozenset({"uplink"})
 
     def __init__(self, context: ActorContext) -> None:
         super().__init__(context)
+        self._node_writer = NodeAnnotationWriter(
+            context.config.node, lambda why: _call(self._loop, self._write_told, why)
+        )
+        self.edges = {"node-annotations": self._node_writer}
+        self.uplinks: dict[str, UplinkFact] = {}
+        self._earlier_addresses: set[str] = set()  # interface addresses that the main uplink has had in this life
+        self._not_written = ""
+        self._loop: asyncio.AbstractEventLoop
         self.tables = {plural: KubeFactTable(plural) for plural in BUS_WORD_OF_KUBE_PLURAL}
         self.annotations: dict[str, NodeAnnotationsFact] = {}  # of our own node
         self.states: dict[str, KubeWatchState] = {}
         self._watches: list[KubeResourceWatch] = []
         self._stopping = threading.Event()
+
+    @hears_fact(UplinkFact)
+    def uplink(self, key: str, uplink: UplinkFact | None) -> None:
+        store_fact(self.uplinks, key, uplink)
+        self._earlier_addresses |= set(self._uplink_addresses())
+
+    def _uplink_addresses(self) -> list[str]:
+        return [text for uplink in self.uplinks.values() if uplink.is_main for text in uplink.addresses]
 
     def take_report(self, resource: KubeApiResource, report: KubeWatchReport) -> None:
         """One report of a watch, on the loop."""
@@ -68,7 +89,13 @@ class KubeWatch(Actor):
     def decide(self) -> ActorDecision:
         """All tables; once every one has been listed."""
         tables: dict[str, Mapping[str, Fact]] = {table.word: table.facts for table in self.tables.values()}
-        return ActorDecision(facts=tables | {"node-annotations": self.annotations})
+        own = self.annotations.get(self.context.config.node)
+        pools = [pool.cidr for pool in self.tables["ippools"].facts.values() if isinstance(pool, IpPoolFact)]
+        unwritten = (
+            addresses_to_write(self._uplink_addresses(), own.annotations, pools, self._earlier_addresses) if own else {}
+        )
+        facts = tables | {"node-annotations": self.annotations}
+        return ActorDecision(facts=facts, edges={"node-annotations": unwritten})
 
     def _store_own_annotations(self, items: Sequence[KubeJsonObject]) -> None:
         """Our own node's annotations; errors in it are reported with the node itself."""
@@ -82,20 +109,23 @@ class KubeWatch(Actor):
         """The resources that have not been listed yet, and why."""
         missing = [plural for plural, table in self.tables.items() if not table.listed]
         why = {plural: self.states.get(plural) for plural in missing}
-        return [f"kube-api {name}: {state.reason if state else 'not reached'}" for name, state in why.items()]
+        return [f"kube-api {name}: {state.lost_because if state else 'not reached'}" for name, state in why.items()]
 
     def unwell(self) -> Sequence[str]:
         """Watches that have lost the server since, and objects that cannot be read."""
         disconnected = [
-            f"kube-api {plural}: {state.reason}"
+            f"kube-api {plural}: {state.lost_because}"
             for plural, state in self.states.items()
             if not state.connected and self.tables[plural].listed
         ]
-        return disconnected + [error for table in self.tables.values() for error in table.unreadable.values()]
+        unwritten = [f"kube-api nodes: {self._not_written}"] if self._not_written else []
+        return (
+            disconnected + unwritten + [error for table in self.tables.values() for error in table.unreadable.values()]
+        )
 
     async def on_start(self) -> None:
         """Finds the server in a thread of its own: discovery blocks, and may have to wait long."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         threading.excepthook = lambda args: _call(loop, self._thread_failed, args.exc_value)
         threading.Thread(target=self._discover, args=(loop,), name="discover", daemon=True).start()
 
@@ -117,6 +147,12 @@ class KubeWatch(Actor):
         """An exception that a watch's thread did not expect is our bug: it ends the process, not the thread."""
         self.context.fail(error)
 
+    def _write_told(self, why: str) -> None:
+        if why != self._not_written:
+            self._not_written = why
+            self.context.log.info("own node", state=why or "addresses written")
+            self.context.wake()
+
     def _not_reached(self, state: KubeWatchState) -> None:
         for plural in self.tables:
             if self.states.get(plural) != state:
@@ -137,11 +173,13 @@ class KubeWatch(Actor):
         self.context.log.info("watching", calico=calico, resources=list(self.tables))
         for watch in self._watches:
             watch.start()
+        self._node_writer.start(api)
 
     async def on_stop(self) -> None:
         """Ends the watches, together, each in less than a second."""
         self._stopping.set()
-        await asyncio.gather(*(asyncio.to_thread(watch.stop) for watch in self._watches))
+        stops = [watch.stop for watch in self._watches] + [self._node_writer.stop]
+        await asyncio.gather(*map(asyncio.to_thread, stops))
 
 
 def _call(loop: asyncio.AbstractEventLoop, call: object, *arguments: object) -> None:

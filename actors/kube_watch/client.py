@@ -1,4 +1,4 @@
-"""Edge: lists and watches the Kubernetes API, one thread per resource. The only file importing kubernetes.
+"""Edge: lists, watches and patches in the Kubernetes API, a thread per resource. The only file importing kubernetes.
 
 A `KubeResourceWatch` reports to one callback: a `KubeListResult` with all objects, then a `KubeWatchEvent` per change,
 and a `KubeWatchState` when it loses or regains the server. It resumes where it was when a connection ends, lists again
@@ -50,6 +50,7 @@ _load_incluster_config: Any = config.load_incluster_config
 
 _CONNECT_S_MAX = 5.0
 _LIST_READ_S_MAX = 60.0
+_WRITE_READ_S_MAX = 10.0
 _WATCH_READ_S_MAX = KUBE_WATCH_TIMEOUT_S + 30.0  # silence of a server that did not end the watch as asked
 _WATCH_S_MIN = 1.0  # a watch that held this long resets the backoff
 _STOP_S_MAX = 0.9  # connecting and listing cannot be interrupted: such a thread is left to end by itself
@@ -124,6 +125,19 @@ class KubeApiClient:
             return response.read()
         finally:
             response.close()
+
+    def merge_patch(self, path: str, change: KubeJsonObject) -> None:
+        """Merges `change` into an object (RFC 7386); raises KubeApiRefused, urllib3's HTTPError, OSError."""
+        response = self._pool.request(
+            "PATCH",
+            f"{self._configuration.host}{path}",
+            headers={**self._headers(), "Content-Type": "application/merge-patch+json"},
+            body=msgspec.json.encode(change),
+            retries=False,
+            timeout=urllib3.Timeout(connect=_CONNECT_S_MAX, read=_WRITE_READ_S_MAX),
+        )
+        if response.status != 200:
+            raise KubeApiRefused(response.status, _refusal_text(response.data[:_READ_BYTES]))
 
     def groups(self) -> frozenset[str]:
         """The names of the API groups that the server offers."""

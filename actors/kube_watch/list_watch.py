@@ -57,13 +57,13 @@ class KubeWatchEvent:
 
 @dataclass(frozen=True)
 class KubeWatchState:
-    """State of a watch: `connected`, or waiting because of `reason`."""
+    """State of a watch: `connected`, or waiting because of `lost_because`."""
 
     connected: bool
-    reason: str = ""
+    lost_because: str = ""
 
     def __str__(self) -> str:
-        return "connected" if self.connected else f"waiting: {self.reason}"
+        return "connected" if self.connected else f"waiting: {self.lost_because}"
 
 
 KubeWatchReport: TypeAlias = KubeListResult | KubeWatchEvent | KubeWatchState

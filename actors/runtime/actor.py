@@ -39,6 +39,7 @@ class Actor:
 
     name: ClassVar[str]
     handlers: ClassVar[dict[str, str]] = {}  # word -> method name
+    unawaited_words: ClassVar[frozenset[str]] = frozenset()  # heard, but decided without until they come
     recalls: ClassVar[bool] = False  # does it take over what an earlier life of its process had said?
     decides_by_statuses: ClassVar[bool] = False  # does its decision depend on what became of its intents?
 
@@ -55,11 +56,15 @@ class Actor:
         getattr(self, self.handlers[word])(key, value)
 
     def streams(self) -> Iterable[tuple[str, str]]:
-        """(word, owner) of all that this actor hears and must have heard whole before it decides."""
+        """(word, owner) of all that this actor hears."""
         for word in self.handlers:
             owner = owner_of_word(word, self.context.config.node_source)
             if owner is not None:
                 yield word, owner
+
+    def awaited_streams(self) -> set[tuple[str, str]]:
+        """(word, owner) of all that must have been heard whole before it decides."""
+        return {(word, owner) for word, owner in self.streams() if word not in self.unawaited_words}
 
     def decide(self) -> ActorDecision:
         """All that follows from what is stored. Changes nothing, reads no clock."""

@@ -14,7 +14,7 @@ class ActorTurns:
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
         self.dirty = True
-        self._missing = set(actor.streams())
+        self._missing = actor.awaited_streams()
         self._may_recall = actor.recalls
         self._decision = ActorDecision()
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bus.peer import BusPeer
-from schemas.facts import BlockAffinityFact, IpPoolFact, NodeFact
+from schemas.facts import BlockAffinityFact, IpPoolFact, NodeFact, UplinkFact
 from tests.waiting import until_heard
 from tools.lab import kube
 from tools.lab.apiserver.process import ApiServerProcess
@@ -164,5 +164,31 @@ def test_an_object_of_the_wrong_types_is_named_and_counted_and_the_others_live(w
         world.delete(f"{CALICO}/ippools/bad")
         world.delete("/api/v1/nodes/odd")
         await subscriber.until(lambda: subscriber.waiting() == "", "it is forgotten when it is gone")
+
+    story(world, tell)
+
+
+def annotations(world: World) -> dict[str, str]:
+    """What our own Node says to Calico."""
+    body = kube.request(world.api.url, "GET", "/api/v1/nodes/n1")
+    return {name: text for name, text in body["metadata"].get("annotations", {}).items() if "projectcalico" in name}
+
+
+def test_a_node_whose_addresses_nobody_has_told_calico_gets_those_of_the_uplink(world: World) -> None:
+    world.serve()
+    body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}}
+    kube.request(world.api.url, "POST", "/api/v1/nodes", body)
+    world.create("ippools", "p", "IPPool", {"cidr": "10.48.0.0/16"})
+
+    async def tell(subscriber: Subscriber) -> None:
+        world.start("actors.kube_watch")
+        await subscriber.until(lambda: "p" in subscriber.rows("ip-pool"), "it needs no guard")
+        async with BusPeer("guard", Path(world.environment["VPPD_RUN"]) / "bus") as guard:
+            await until_heard(guard, lambda: guard.broker_session is not None, "the guard is on the bus")
+            for addresses in (("192.0.2.1/24", "fd00::1/64"), ("192.0.2.77/24",)):
+                guard.publish("uplink", {"eth0": UplinkFact("running", addresses=addresses)})
+                wanted = {"projectcalico.org/IPv4Address": addresses[0]}
+                await until_heard(guard, lambda w=wanted: annotations(world) == w, "the Node says it")
+            await subscriber.until(lambda: subscriber.rows("node")["n1"].ip4 == "192.0.2.77/24", "the fact follows")
 
     story(world, tell)
