@@ -81,7 +81,7 @@ def compile_policy_rule(felix_rule: FelixRule, sets: RuleIpSets) -> tuple[Policy
     problems: list[str] = []
     action = felix_rule.action.lower()
     if action == _LOG:
-        return None, problems
+        return None, ["action: log: VPP logs no packets: the rule is left out"]
     if action not in _ACTIONS:
         problems.append(f"action: {felix_rule.action!r} is unknown: denied")
     if felix_rule.http_match:
@@ -171,12 +171,13 @@ class _Compiler:
             protocol = _OF_ECHO.get(felix_rule.icmp_type)
         echo = _ECHO_REQUEST.get(protocol or 0)
         if felix_rule.icmp_type is not None and (felix_rule.icmp_type != echo or felix_rule.icmp_code not in (None, 0)):
-            if self.denies:
-                self.problems.append(f"icmp_type: {felix_rule.icmp_type}: VPP lets it pass unasked")
+            kind = "/".join(str(n) for n in (felix_rule.icmp_type, felix_rule.icmp_code) if n is not None)
+            self.problems.append(f"icmp_type: {kind}: VPP lets it pass unasked")
             raise RuleMatchesNothing
         if felix_rule.not_icmp_type is not None and echo is None:
             self.expressed(lambda: _raise_inexpressible("not_icmp_type: of another protocol"))
         elif felix_rule.not_icmp_type == echo is not None and felix_rule.not_icmp_code in (None, 0):
+            self.problems.append(f"not_icmp_type: {echo}: VPP lets all other types pass unasked")
             raise RuleMatchesNothing
         return protocol
 

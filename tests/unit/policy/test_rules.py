@@ -58,13 +58,26 @@ def test_named_ports_are_beside_the_numbers() -> None:
     "fields",
     [
         {"ip_version": 4, "src_net": ("fd00::/8",)},
-        {"protocol": "icmp", "icmp_type": 3},
-        {"protocol": "icmp", "icmp_type": 8, "icmp_code": 1},
-        {"protocol": "icmp", "not_icmp_type": 8},
     ],
 )
 def test_a_rule_that_can_never_match_is_left_out(fields: dict[str, Any]) -> None:
     assert rule("allow", **fields) == (None, [])
+
+
+@pytest.mark.parametrize("action", ["allow", "deny", "pass"])
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"protocol": "icmp", "icmp_type": 3}, "icmp_type: 3: VPP lets it pass unasked"),
+        ({"protocol": "icmp", "icmp_type": 8, "icmp_code": 1}, "icmp_type: 8/1: VPP lets it pass unasked"),
+        ({"protocol": "icmpv6", "icmp_type": 135}, "icmp_type: 135: VPP lets it pass unasked"),
+        ({"protocol": "icmp", "not_icmp_type": 8}, "not_icmp_type: 8: VPP lets all other types pass unasked"),
+    ],
+)
+def test_of_icmp_that_vpp_does_not_ask_about_it_is_said_that_it_passes(
+    action: str, fields: dict[str, Any], problem: str
+) -> None:
+    assert rule(action, **fields) == (None, [problem])
 
 
 @pytest.mark.parametrize(
@@ -104,8 +117,8 @@ def test_a_damaged_set_still_names_who_is_let_in() -> None:
     assert problems == []
 
 
-def test_logging_is_left_out_and_an_unknown_action_denies() -> None:
-    assert rule("log") == (None, [])
+def test_logging_is_left_out_and_said_and_an_unknown_action_denies() -> None:
+    assert rule("log") == (None, ["action: log: VPP logs no packets: the rule is left out"])
     compiled, problems = rule("shout")
     assert compiled == PolicyRule("deny")
     assert "shout" in problems[0]
