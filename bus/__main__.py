@@ -11,7 +11,7 @@ from types import FrameType
 
 from bus.broker import Broker
 from bus.fanout import BrokerOutgoingFrame
-from bus.lock import LockHeld
+from bus.lock import LockFileHeld
 from bus.log import ProcessLog
 from bus.remote_tap import BadCurveKeys
 from bus.sockets import BrokerSockets, BrokerUnreachable, CannotListenForTaps, UnsafeBusDirectory
@@ -57,7 +57,7 @@ class _SocketWatch:
         self._trouble = ""
 
     def look(self) -> None:
-        """Mends what can be mended, and says so. Raises LockHeld."""
+        """Mends what can be mended, and says so. Raises LockFileHeld."""
         if time.monotonic() - self._looked_at < _LOOK_EVERY_S:
             return
         self._looked_at = time.monotonic()
@@ -122,7 +122,7 @@ def main() -> int:
     try:
         config = node_config_from_env(os.environ, required=())
         sockets = BrokerSockets(config.bus, config.tap_address, config.tap_keys)
-    except (NodeConfigError, UnsafeBusDirectory, LockHeld, OSError, BadCurveKeys, CannotListenForTaps) as error:
+    except (NodeConfigError, UnsafeBusDirectory, LockFileHeld, OSError, BadCurveKeys, CannotListenForTaps) as error:
         log.error("cannot start", why=error)
         return 2
     log.level = config.log_level
@@ -131,7 +131,7 @@ def main() -> int:
     log.info("started", directory=config.bus, session=broker.session, taps=config.tap_address or "-")
     try:
         _serve(sockets, broker, log, stop)
-    except LockHeld as error:
+    except LockFileHeld as error:
         log.error("ends: another bus is here", why=error)
         return 1
     finally:

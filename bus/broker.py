@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from bus.calls import SERVICE_SILENT_S_MAX, BrokerOutgoingMessage, RequestSwitchboard
-from bus.clients import BusClients, HelloRefused, NamesakeHeard
+from bus.clients import BusClients, BusHelloRefused, BusNamesakeHeard
 from bus.envelope import (
     BUS_PROTOCOL,
     REMOTE_TAP_PREFIX,
@@ -140,9 +140,9 @@ class Broker:
         _check_name("hello", "name", name, identity)
         try:
             is_new = self.clients.hello(identity, hello, now)
-        except NamesakeHeard as heard:  # if its connection has ended, this cannot be delivered: `connection_lost`
+        except BusNamesakeHeard as heard:  # if its connection has ended, this cannot be delivered: `connection_lost`
             return self._welcome(heard.elder, name, known=True)
-        except HelloRefused as refused:
+        except BusHelloRefused as refused:
             return list(self.fanout.unicast(identity, BusRefusal(reason=str(refused))))
         known = self.fanout.join(identity, name, now)
         if is_new:

@@ -30,11 +30,11 @@ class _BusClient(NamedTuple):
     fact: ProcessFact
 
 
-class HelloRefused(Exception):
+class BusHelloRefused(Exception):
     """A client may not come in; the text names it and says why."""
 
 
-class NamesakeHeard(Exception):
+class BusNamesakeHeard(Exception):
     """Another life of the name lives, as far as is known: `elder`. Whether it does must be found out."""
 
     def __init__(self, elder: bytes) -> None:
@@ -63,10 +63,10 @@ class BusClients:
         return identity in self._present
 
     def hello(self, identity: bytes, hello: BusHello, now: float) -> bool:
-        """Takes in a Hello. Has another life become the present one by it? Raises HelloRefused, NamesakeHeard."""
+        """Takes in a Hello. Has another life become the present one by it? Raises BusHelloRefused, BusNamesakeHeard."""
         try:
             self._check(identity, hello)
-        except HelloRefused as refused:
+        except BusHelloRefused as refused:
             self._remember(hello.name, str(refused), now)
             raise
         before = self.by_name.get(hello.name)
@@ -90,18 +90,18 @@ class BusClients:
     def _check(self, identity: bytes, hello: BusHello) -> None:
         name = hello.name
         if hello.protocol != BUS_PROTOCOL:
-            raise HelloRefused(
+            raise BusHelloRefused(
                 f"{name}: speaks protocol {hello.protocol or 1} of the bus, the bus speaks {BUS_PROTOCOL}"
             )
         before = self.by_name.get(name)
         if before is None or not before.fact.alive:
             if sum(client.fact.alive for client in self.by_name.values()) >= _CLIENTS_MAX:
-                raise HelloRefused(f"{name}: there are {_CLIENTS_MAX} clients already")
+                raise BusHelloRefused(f"{name}: there are {_CLIENTS_MAX} clients already")
         elif before.identity != identity:
             if self._younger.get(name) != identity:
                 self._younger[name] = identity
-                raise NamesakeHeard(before.identity)
-            raise HelloRefused(f"{name}: process {hello.pid} is a second one, process {before.fact.pid} lives")
+                raise BusNamesakeHeard(before.identity)
+            raise BusHelloRefused(f"{name}: process {hello.pid} is a second one, process {before.fact.pid} lives")
 
     def _remember(self, name: str, reason: str, now: float) -> None:
         self._counters["refused_hellos"] += 1

@@ -11,34 +11,34 @@ from pathlib import Path
 from bus import whole_files
 
 
-class LockHeld(Exception):
+class LockFileHeld(Exception):
     """Another process has the lock; the text names it."""
 
 
-def acquire_lock(path: Path) -> int:
-    """Takes the lock until this process ends. Returns its file descriptor. Raises LockHeld, OSError."""
+def acquire_lock_file(path: Path) -> int:
+    """Takes the lock until this process ends. Returns its file descriptor. Raises LockFileHeld, OSError."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(handle)
-        raise LockHeld(f"{path}: held by process {_recorded_pid(path) or 'unknown'}") from error
+        raise LockFileHeld(f"{path}: held by process {_recorded_pid(path) or 'unknown'}") from error
     with suppress(OSError):  # the lock is what counts; on a full disk nobody is told who has it
         os.ftruncate(handle, 0)
-        whole_files.write_whole(handle, f"{os.getpid()}\n".encode(), path)
+        whole_files.write_file_whole(handle, f"{os.getpid()}\n".encode(), path)
     return handle
 
 
-def is_at(path: Path, handle: int) -> bool:
+def is_open_file_at(path: Path, handle: int) -> bool:
     """Is that open file still the one at `path`?"""
     with suppress(OSError):
         return os.path.samestat(path.stat(), os.fstat(handle))
     return False
 
 
-def lock_holder_pid(path: Path) -> int:
-    """ProcessFact id of the holder; 0: nobody holds it."""
+def lock_file_holder_pid(path: Path) -> int:
+    """Process id of the holder; 0: nobody holds it."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:

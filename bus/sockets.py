@@ -53,7 +53,7 @@ class BrokerSockets:
     """The broker's bound sockets: one for local processes, one for remote taps unless `tap_address` is empty."""
 
     def __init__(self, directory: Path, tap_address: str = "", tap_keys: Path = Path()) -> None:
-        """Raises UnsafeBusDirectory, LockHeld, OSError, BadCurveKeys, CannotListenForTaps."""
+        """Raises UnsafeBusDirectory, LockFileHeld, OSError, BadCurveKeys, CannotListenForTaps."""
         self._directory = directory
         self._lock = self._take_directory()
         self._context = zmq.Context()
@@ -69,9 +69,9 @@ class BrokerSockets:
         self._remote = self._remote_socket(tap_address, tap_keys) if tap_address else None
 
     def _take_directory(self) -> int:
-        """Makes the directory ours alone. Returns its lock. Raises UnsafeBusDirectory, LockHeld, OSError."""
+        """Makes the directory ours alone. Returns its lock. Raises UnsafeBusDirectory, LockFileHeld, OSError."""
         prepare_bus_directory(self._directory)
-        return lock.acquire_lock(self._directory / "lock")
+        return lock.acquire_lock_file(self._directory / "lock")
 
     def _bind(self) -> None:
         self._router.bind(broker_address(self._directory))
@@ -80,9 +80,9 @@ class BrokerSockets:
     def mend(self) -> bool:
         """Binds anew if somebody has deleted the socket or its directory, for nobody could come in. Was it so?
 
-        Raises UnsafeBusDirectory, OSError; LockHeld: another bus has been started in the directory.
+        Raises UnsafeBusDirectory, OSError; LockFileHeld: another bus has been started in the directory.
         """
-        lock_stays = lock.is_at(self._directory / "lock", self._lock)
+        lock_stays = lock.is_open_file_at(self._directory / "lock", self._lock)
         if lock_stays and _inode(self._directory / "broker") == self._inode:
             return False
         if not lock_stays:

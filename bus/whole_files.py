@@ -12,7 +12,7 @@ from pathlib import Path
 _NEW_SUFFIX = ".vppd-new"  # of a file that is to replace another; no program takes its like for a file of its own
 
 
-def write_whole(handle: int, data: bytes, path: Path) -> None:
+def write_file_whole(handle: int, data: bytes, path: Path) -> None:
     """Writes all of it. Raises OSError: a part may have been written. `path` is for the error alone."""
     view = memoryview(data)
     try:
@@ -25,7 +25,7 @@ def write_whole(handle: int, data: bytes, path: Path) -> None:
         raise _naming(error, path) from error
 
 
-def append_whole(handle: int, data: bytes, path: Path, *, sync: bool = False) -> None:
+def append_file_whole(handle: int, data: bytes, path: Path, *, sync: bool = False) -> None:
     """Appends all of it to a file that is open for appending. Raises OSError: the file is as it was.
 
     It is not if even a part cannot be cut off again, on a file system that has become read-only: readers must know a
@@ -33,7 +33,7 @@ def append_whole(handle: int, data: bytes, path: Path, *, sync: bool = False) ->
     """
     end = os.fstat(handle).st_size
     try:
-        write_whole(handle, data, path)
+        write_file_whole(handle, data, path)
         if sync:
             os.fsync(handle)
     except OSError as error:
@@ -42,7 +42,7 @@ def append_whole(handle: int, data: bytes, path: Path, *, sync: bool = False) ->
         raise _naming(error, path) from error
 
 
-def replace_file(path: Path, content: bytes, mode: int = 0o600, *, sync: bool = True) -> None:
+def replace_file_whole(path: Path, content: bytes, mode: int = 0o600, *, sync: bool = True) -> None:
     """Replaces the file as a whole: a reader sees the old one or the new one. Raises OSError.
 
     `sync`: waits until the disk has it. If it cannot say so, the new one may be there in spite of the error.
@@ -53,7 +53,7 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600, *, sync: bool = 
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
         try:
             os.fchmod(handle, mode)
-            write_whole(handle, content, path)
+            write_file_whole(handle, content, path)
             if sync:
                 os.fsync(handle)
         finally:
@@ -69,7 +69,7 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600, *, sync: bool = 
         sync_directory(path.parent)
 
 
-def remove_file(path: Path) -> None:
+def remove_file_synced(path: Path) -> None:
     """Removes the file, if there is one, and waits until the disk knows. Raises OSError."""
     if os.path.lexists(path):  # a read-only file system refuses to remove even what is not there
         path.unlink(missing_ok=True)
@@ -88,7 +88,7 @@ def sync_directory(directory: Path) -> None:
         raise _naming(error, directory) from error
 
 
-def why_not(error: OSError) -> str:
+def file_error_words(error: OSError) -> str:
     """The error for people: file and reason."""
     reason = error.strerror or str(error)
     return f"{error.filename}: {reason}" if error.filename else reason

@@ -14,7 +14,7 @@ UPLINK_DRIVER_NAMES = ("", "af_packet", "af_xdp", "avf", "dpdk", "none", "rdma",
 _IP_FAMILIES = ("IPv4", "IPv6")
 _QUEUES_DEFAULT, _RING_DEFAULT = 1, 1024
 UPLINK_ANNOTATIONS = ("AfPacketQdiscBypass", "AfPacketUseV3")
-RX_MODES = ("interrupt", "polling", "adaptive", "default")
+UPLINK_RX_MODES = ("interrupt", "polling", "adaptive", "default")
 _TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")  # Go: ParseBool
 
 _Uint16 = Annotated[int, Meta(ge=0, le=65535)]
@@ -53,7 +53,7 @@ class InterfaceSpec(Struct, frozen=True, kw_only=True):
 
     def rx_mode(self, default: str) -> str:
         """How queues are read; text that names no mode means the default."""
-        return self.rxMode if self.rxMode in RX_MODES else default
+        return self.rxMode if self.rxMode in UPLINK_RX_MODES else default
 
 
 class UplinkSpec(InterfaceSpec, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from schemas.calico_vpp import CalicoVppSrv6Config as CalicoVppSrv6Config
 from schemas.calico_vpp import InterfaceSpec as InterfaceSpec
 from schemas.calico_vpp import UplinkSpec as UplinkSpec
 from schemas.calico_vpp import default_gateway_errors, parse_go_bool, uplink_spec_errors
-from schemas.config_notices import settings_without_effect, unknown_interface_words, unknown_variable_notices
+from schemas.config_notices import settings_without_effect, unknown_calico_vpp_words, unknown_variable_notices
 from schemas.env_readers import (
     env_addresses,
     env_bgp_log_level,
@@ -343,7 +343,7 @@ def _notices(config: NodeConfig, environ: Mapping[str, str]) -> Iterator[str]:
     """What is accepted and changes nothing, or not known."""
     read_as_json = [v for v in NODE_CONFIG_VARIABLES if isinstance(v.read, type) and issubclass(v.read, Struct)]
     yield from settings_without_effect({v.name: getattr(config, v.attribute) for v in read_as_json}, environ)
-    yield from unknown_interface_words(config.interfaces)
+    yield from unknown_calico_vpp_words(config.interfaces)
     yield from unknown_variable_notices(environ, [*(variable.name for variable in NODE_CONFIG_VARIABLES), *_LEGACY])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
-from schemas.calico_vpp import RX_MODES, UPLINK_ANNOTATIONS, CalicoVppInterfaces, InterfaceSpec
+from schemas.calico_vpp import UPLINK_ANNOTATIONS, UPLINK_RX_MODES, CalicoVppInterfaces, InterfaceSpec
 from schemas.lenient_json import non_default_json_fields
 from schemas.spelling import unknown_name_notice
 
@@ -85,7 +85,7 @@ def settings_without_effect(structs: Mapping[str, Struct], environ: Mapping[str,
     return notices
 
 
-def unknown_interface_words(interfaces: CalicoVppInterfaces) -> Iterator[str]:
+def unknown_calico_vpp_words(interfaces: CalicoVppInterfaces) -> Iterator[str]:
     """A notice for each word in CALICOVPP_INTERFACES that names nothing, so that a default holds."""
     specs: dict[str, InterfaceSpec] = {
         "defaultPodIfSpec": interfaces.defaultPodIfSpec,
@@ -93,8 +93,8 @@ def unknown_interface_words(interfaces: CalicoVppInterfaces) -> Iterator[str]:
         **{f"uplinkInterfaces[{number}]": uplink for number, uplink in enumerate(interfaces.uplinkInterfaces)},
     }
     for place, spec in specs.items():
-        if spec.rxMode and spec.rxMode not in RX_MODES:
-            words = f"{spec.rxMode!r} is not one of {', '.join(RX_MODES)}"
+        if spec.rxMode and spec.rxMode not in UPLINK_RX_MODES:
+            words = f"{spec.rxMode!r} is not one of {', '.join(UPLINK_RX_MODES)}"
             yield f"CALICOVPP_INTERFACES.{place}.rxMode: {words}: the default holds"
     for number, uplink in enumerate(interfaces.uplinkInterfaces):
         for key in sorted(uplink.annotations.keys() - set(UPLINK_ANNOTATIONS)):

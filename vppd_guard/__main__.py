@@ -13,11 +13,11 @@ from schemas.config import NodeConfig
 from vppd_guard import commands
 from vppd_guard.guard import UplinkGuard
 from vppd_guard.host import handover
-from vppd_guard.report.configuration import configuration_facts
+from vppd_guard.report.configuration import configuration_status_facts
 
 _DESCRIPTION = "Takes the uplinks from Linux, runs VPP, and gives Linux everything back when VPP ends."
 _FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)  # to VPP
-_HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, handover.HANDOVER_SIGNAL, *_FORWARDED)
+_HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, handover.GUARD_HANDOVER_SIGNAL, *_FORWARDED)
 _COMMANDS = {
     "run": "take the uplinks and run VPP (default)",
     "plan": "print as JSON what would be done; touches nothing",
@@ -37,26 +37,26 @@ class _GuardProgram:
         """Runs the guard until it is told to stop, or to hand over. Returns the exit code."""
         guard, told_to_hand_over, loop = UplinkGuard(config, peer, log), asyncio.Event(), asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGQUIT, stop.set)
-        loop.add_signal_handler(handover.HANDOVER_SIGNAL, told_to_hand_over.set)
+        loop.add_signal_handler(handover.GUARD_HANDOVER_SIGNAL, told_to_hand_over.set)
         for number in _FORWARDED:
             loop.add_signal_handler(number, guard.forward, number)
-        handover.release_signals(_HANDLED)
+        handover.release_guard_signals(_HANDLED)
         if not config.interfaces.uplinkInterfaces:
             log.error("misconfigured", variable="CALICOVPP_INTERFACES: no uplinkInterfaces")
             return EXIT_MISCONFIGURED
         try:
-            lock.acquire_lock(commands.guard_lock_path(config))
-        except (lock.LockHeld, OSError) as error:
+            lock.acquire_lock_file(commands.guard_lock_path(config))
+        except (lock.LockFileHeld, OSError) as error:
             log.error("cannot start", why=error)
             return 1
         for warning in config.warnings:
             log.warning("configuration", what=warning)
-        peer.publish("configuration-status", configuration_facts(config.warnings))
+        peer.publish("configuration-status", configuration_status_facts(config.warnings))
         peer.subscribe("epoch")
         code = await guard.live(stop, told_to_hand_over)
         if guard.handed_over:
             await guard.context.end_threads()  # whatever thread is left could take a signal that is held
-            await handover.hold_signals(_HANDLED, stop)
+            await handover.hold_guard_signals(_HANDLED, stop)
             self.handed_over = True
         return code
 

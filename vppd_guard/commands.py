@@ -19,7 +19,7 @@ from schemas.config import NodeConfig
 from vppd_guard.drivers.machine import HostMachine
 from vppd_guard.host_services.host import HostReader
 from vppd_guard.linux.capture import capture_link
-from vppd_guard.linux.leftovers import without_leftovers
+from vppd_guard.linux.leftovers import without_trial_leftovers
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.tap import is_tap_link
 from vppd_guard.report import explain
@@ -93,7 +93,7 @@ def _plan(config: NodeConfig, log: ProcessLog) -> int:
 def _preflight(config: NodeConfig, log: ProcessLog, *, as_json: bool) -> int:
     """Prints the findings of a preflight."""
     records = uplinks_in_undo_records(UndoJournal(config.state / "guard").read())
-    if records and (pid := lock.lock_holder_pid(guard_lock_path(config))):
+    if records and (pid := lock.lock_file_holder_pid(guard_lock_path(config))):
         names = ", ".join(record.uplink.name for record in records)
         finding = PreflightFinding(
             "uplinks", FINDING_OK, f"VPP has {names} already, by the guard that runs (process {pid})"
@@ -105,9 +105,9 @@ def _preflight(config: NodeConfig, log: ProcessLog, *, as_json: bool) -> int:
             findings, _ = await preflight.run_preflight_checks(GuardContext(config, peer, log), annotations={})
             return [*findings, *waive_preflight_failures([await checks.preflight_writer(peer)], config.preflight_waive)]
 
-    if lock.lock_holder_pid(guard_lock_path(config)):  # it makes the same directories, and keeps them
+    if lock.lock_file_holder_pid(guard_lock_path(config)):  # it makes the same directories, and keeps them
         return _print_findings(asyncio.run(look()), as_json=as_json)
-    with without_leftovers([config.run / "trial", config.state / "guard"], config.vpp_netns):
+    with without_trial_leftovers([config.run / "trial", config.state / "guard"], config.vpp_netns):
         return _print_findings(asyncio.run(look()), as_json=as_json)
 
 
@@ -130,7 +130,7 @@ def _explain(config: NodeConfig, *, as_json: bool) -> int:
     records = journal.read()
     host = explain.ExplainedHost(
         time=time.time(),
-        guard_pid=lock.lock_holder_pid(guard_lock_path(config)),
+        guard_pid=lock.lock_file_holder_pid(guard_lock_path(config)),
         vpp_pid=_running_vpp(records),
         links=tuple(_link_words(spec.interfaceName) for spec in uplinks_main_first(config.interfaces.uplinkInterfaces)),
     )
@@ -169,7 +169,7 @@ def _restore(config: NodeConfig, log: ProcessLog) -> int:
     if not records:
         log.info("nothing to restore", journal=journal.path)
         return 0
-    if pid := lock.lock_holder_pid(guard_lock_path(config)):
+    if pid := lock.lock_file_holder_pid(guard_lock_path(config)):
         log.error("a guard runs", pid=pid, hint="it restores by itself: stop it")
         return 1
     if pid := _running_vpp(records):

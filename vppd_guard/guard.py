@@ -12,7 +12,7 @@ from schemas.config import NodeConfig
 from schemas.facts import VppProcessFact
 from schemas.words import intent_status_word
 from vppd_guard.life import (
-    HANDOVER_STATES,
+    GUARD_HANDOVER_STATES,
     TAKEOVER_STATES,
     GuardEvent,
     GuardLife,
@@ -139,7 +139,7 @@ class UplinkGuard:
             watched[asyncio.ensure_future(stop.wait())] = GuardEvent.STOP
             if (ended := self.context.vpp.ended) is not None:
                 watched[asyncio.ensure_future(ended.wait())] = GuardEvent.VPP_ENDED
-        if self.life.state in HANDOVER_STATES:
+        if self.life.state in GUARD_HANDOVER_STATES:
             watched[asyncio.ensure_future(handover.wait())] = GuardEvent.HANDOVER
         await asyncio.wait([action, *watched], return_when=asyncio.FIRST_COMPLETED)
         first = next((event for future, event in watched.items() if future.done()), None)

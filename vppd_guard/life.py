@@ -69,7 +69,13 @@ TAKEOVER_STATES = (GuardState.CAPTURED, GuardState.TAKEN, GuardState.UP, GuardSt
 
 # A guard that is to hand over stops here and leaves everything as it is: VPP runs for the next guard to adopt, or
 # nothing is going on. A takeover or a restore that has begun is finished first, or given up in its own time.
-HANDOVER_STATES = (GuardState.PREFLIGHT, GuardState.RUNNING, GuardState.RETRYING, GuardState.LOST, GuardState.RESTING)
+GUARD_HANDOVER_STATES = (
+    GuardState.PREFLIGHT,
+    GuardState.RUNNING,
+    GuardState.RETRYING,
+    GuardState.LOST,
+    GuardState.RESTING,
+)
 
 
 class Transition(NamedTuple):
@@ -120,7 +126,7 @@ def _transitions() -> list[Transition]:
         Transition(GuardState.RESTING, GuardEvent.DONE, GuardState.PREFLIGHT),
         Transition(GuardState.RESTING, GuardEvent.STOP, GuardState.STOPPED),
     ]
-    rows += [Transition(state, GuardEvent.HANDOVER, GuardState.STOPPED) for state in HANDOVER_STATES]
+    rows += [Transition(state, GuardEvent.HANDOVER, GuardState.STOPPED) for state in GUARD_HANDOVER_STATES]
     return rows
 
 

@@ -81,7 +81,7 @@ class CniManager(Actor):
         try:
             self.store.remove(pod.key)
         except OSError as error:  # the next life finds it again, and that its pod has gone
-            self.context.log.error("pod record not removed", pod=pod.key, why=whole_files.why_not(error))
+            self.context.log.error("pod record not removed", pod=pod.key, why=whole_files.file_error_words(error))
 
     async def on_stop(self) -> None:
         if self._looking is not None:

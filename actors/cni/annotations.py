@@ -82,7 +82,7 @@ _KNOWN: dict[str, Callable[[str], None]] = {
 }
 
 
-def annotation_problems(annotations: Mapping[str, str]) -> tuple[str, ...]:
+def pod_annotation_problems(annotations: Mapping[str, str]) -> tuple[str, ...]:
     """A text for each annotation that asks for something that the pod does not get, bounded in number and length."""
     problems = [_shortened(problem) for problem in _problems(annotations)]
     more = len(problems) - _PROBLEMS_MAX

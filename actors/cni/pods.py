@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv6Address
 import msgspec
 from msgspec import Struct
 
-from actors.cni.annotations import annotation_problems
+from actors.cni.annotations import pod_annotation_problems
 from schemas.addresses import parse_interface_address, parse_ip_prefix
 from schemas.proto.cnibackend_pb2 import AddRequest
 
@@ -98,7 +98,7 @@ def parse_pod_request(request: AddRequest) -> CniPod:
         routes=_distinct("container_routes", request.container_routes, _prefix, _ROUTES_MAX),
         mtu_asked=request.settings.mtu,
         forwarding=request.settings.allow_ip_forwarding,
-        problems=annotation_problems(request.workload.annotations),
+        problems=pod_annotation_problems(request.workload.annotations),
     )
     low = _MTU_MIN_IP6 if 6 in pod.versions() else _MTU_MIN
     if pod.mtu_asked and not low <= pod.mtu_asked <= _MTU_MAX:

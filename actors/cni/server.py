@@ -88,7 +88,7 @@ class CniServer(CniDataplaneServicer):
 
     def _error(self, call: str, pod: str, error: BaseException, started: float) -> str:
         """The answer's text for what went wrong; counted and logged."""
-        text = whole_files.why_not(error) if isinstance(error, OSError) else str(error)
+        text = whole_files.file_error_words(error) if isinstance(error, OSError) else str(error)
         text = text or f"not done in {self._context.config.cni_deadline_s:g} s"
         if f"waits for {interface_policies_intent_key('')}" in text:
             text += " (the policy manager has not said yet what holds on the pod's interface)"

@@ -37,11 +37,11 @@ class PodStore:
 
     def save(self, pod: CniPod) -> None:
         """Writes a pod's record; it is on disk when this returns. Raises OSError."""
-        whole_files.replace_file(self._path(pod.key), encode_checksummed_line(pod))
+        whole_files.replace_file_whole(self._path(pod.key), encode_checksummed_line(pod))
 
     def remove(self, key: str) -> None:
         """Deletes a pod's record, if there is one. Raises OSError."""
-        whole_files.remove_file(self._path(key))
+        whole_files.remove_file_synced(self._path(key))
 
     def _path(self, key: str) -> Path:
         return self.directory / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.pod"

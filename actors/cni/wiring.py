@@ -153,7 +153,7 @@ class PodWiring:
             except IntentsNotRealised as error:
                 self._context.log.warning("pod not withdrawn yet", pod=pod.key, why=error)
             except OSError as error:
-                why = self._unremoved[pod.key] = whole_files.why_not(error)
+                why = self._unremoved[pod.key] = whole_files.file_error_words(error)
                 self._context.log.error("pod record not removed", pod=pod.key, why=why)
                 await asyncio.sleep(_REMOVED_AGAIN_S)
 

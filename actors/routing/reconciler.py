@@ -125,7 +125,7 @@ class GobgpReconciler:
 
     async def _watch_paths(self, gobgp: GobgpClient) -> None:
         async for best_paths in gobgp.best_paths():
-            for error in paths.update_learnt_paths(self._facts.learnt, best_paths):
+            for error in paths.update_learnt_bgp_paths(self._facts.learnt, best_paths):
                 self._context.counters["malformed_paths"] += 1
                 self._context.log.warning("malformed path", why=error)
             self._paths_received = True

@@ -133,7 +133,7 @@ def _add_relays(
     ranges = [ip_network(prefix) for prefix in _advertised_service_ranges(facts.bgp.values())]
     by_network_only = set()
     for (vip, _, _), (key, names) in sorted(relayed.items()):
-        if relay.is_clusters_own(vip, facts.services[key], ranges):
+        if relay.is_clusters_own_address(vip, facts.services[key], ranges):
             earlier = services.relays.get(vip, names)
             services.relays[vip] = (earlier & names) or earlier
         else:

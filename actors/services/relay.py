@@ -33,7 +33,7 @@ def service_prefixes_by_node(
     }
 
 
-def is_clusters_own(vip: str, service: ServiceFact, ranges: Iterable[IPv4Network | IPv6Network]) -> bool:
+def is_clusters_own_address(vip: str, service: ServiceFact, ranges: Iterable[IPv4Network | IPv6Network]) -> bool:
     """Does all of an external address belong to Services? `ranges`: those that BGPConfiguration has advertised."""
     return any(each.ip == vip for each in service.ingress) or any(ip_address(vip) in each for each in ranges)
 

@@ -15,11 +15,11 @@ from contextlib import suppress
 from typing import NoReturn
 
 # No other program sends it. A guard that does not know it dies by it, and the next one adopts VPP all the same.
-HANDOVER_SIGNAL = signal.SIGRTMIN
+GUARD_HANDOVER_SIGNAL = signal.SIGRTMIN
 _ON_THE_WAY_S = 0.05  # for a signal that came just before, and that the loop has not seen yet
 
 
-async def hold_signals(signals: Iterable[int], stop: asyncio.Event) -> None:
+async def hold_guard_signals(signals: Iterable[int], stop: asyncio.Event) -> None:
     """Blocks the signals for this process and the next guard. If `stop` is set, the next guard is told to stop.
 
     The main thread alone holds them back: others must have ended, or take no signals.
@@ -32,7 +32,7 @@ async def hold_signals(signals: Iterable[int], stop: asyncio.Event) -> None:
         signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
 
-def release_signals(signals: Iterable[int]) -> None:
+def release_guard_signals(signals: Iterable[int]) -> None:
     """Lets the signals come that an earlier guard has held."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 

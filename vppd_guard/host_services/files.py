@@ -16,7 +16,7 @@ def place_host_file_step(host: HostReader, path: str, text: str, then: tuple[str
     wrote = text.encode()
     return LinuxStep(
         title=f"place {path}",
-        do=partial(whole_files.replace_file, host.path(path), wrote, _PLACED_MODE),
+        do=partial(whole_files.replace_file_whole, host.path(path), wrote, _PLACED_MODE),
         holds=partial(_differs, host.path(path), wrote),
         undo=lambda: FileWrittenRecord(path=path, wrote=wrote, before=_content(host.path(path)), then=then),
     )
@@ -32,9 +32,9 @@ def undo_host_file(record: FileWrittenRecord, host: HostReader) -> str:
         if now != record.wrote:
             return f"{record.path}: changed by someone else since vppd placed it; left as it is"
         if record.before is None:
-            whole_files.remove_file(path)
+            whole_files.remove_file_synced(path)
         else:
-            whole_files.replace_file(path, record.before, record.mode)
+            whole_files.replace_file_whole(path, record.before, record.mode)
     except OSError as error:
         return f"{record.path}: {error.strerror or error}"
     return ""

@@ -235,7 +235,7 @@ def link_default_gateway(captured: CapturedLink, version: IpVersion) -> str | No
     return min(matching, key=lambda r: r.metric or 0).gateway if matching else None
 
 
-def wire_source(captured: CapturedLink, version: IpVersion) -> str | None:
+def uplink_wire_source(captured: CapturedLink, version: IpVersion) -> str | None:
     """The address with which the link asks for neighbours; without another one of IPv6, its link-local one."""
     addresses = (ip_interface(text).ip for text in link_host_addresses(captured))
     source = next((str(address) for address in addresses if address.version == version), None)

@@ -9,7 +9,7 @@ from vppd_guard.linux import namespaces
 
 
 @contextmanager
-def without_leftovers(directories: list[Path], netns: str) -> Iterator[None]:
+def without_trial_leftovers(directories: list[Path], netns: str) -> Iterator[None]:
     """Afterwards there is nothing of these directories and of that namespace that was not there before."""
     missing = [first for path in directories if (first := _first_missing(path))]
     netns_missing = not namespaces.netns_exists(netns)

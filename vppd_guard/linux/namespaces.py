@@ -47,7 +47,7 @@ def run_inside_netns(name: str, work: Callable[[], T]) -> T:
     return _thread.submit(_inside, NETNS_DIRECTORY / name, work).result()
 
 
-def end_thread() -> None:
+def end_netns_thread() -> None:
     """Lets the thread that enters namespaces end. Does not wait."""
     _thread.shutdown(wait=False)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from schemas.facts import ConfigurationStatusFact
 
 
-def configuration_facts(warnings: Iterable[str]) -> dict[str, ConfigurationStatusFact]:
+def configuration_status_facts(warnings: Iterable[str]) -> dict[str, ConfigurationStatusFact]:
     """A row for each variable or field. `warnings`: each "<variable or field>: <what of it>"."""
     problems = defaultdict[str, list[str]](list)
     for warning in warnings:

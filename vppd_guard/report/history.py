@@ -28,7 +28,7 @@ class GuardHistory:
         with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self.path.open("ab", buffering=0) as file:
-                whole_files.append_whole(file.fileno(), msgspec.json.encode(line) + b"\n", self.path)
+                whole_files.append_file_whole(file.fileno(), msgspec.json.encode(line) + b"\n", self.path)
                 size = os.fstat(file.fileno()).st_size
             if size > BYTES_MAX:
                 self._shorten()
@@ -47,4 +47,4 @@ class GuardHistory:
 
     def _shorten(self) -> None:
         lines = self.path.read_bytes().splitlines(keepends=True)
-        whole_files.replace_file(self.path, b"".join(lines[len(lines) // 2 :]), sync=False)
+        whole_files.replace_file_whole(self.path, b"".join(lines[len(lines) // 2 :]), sync=False)

@@ -23,7 +23,7 @@ class GuardHistoryLine(Struct, frozen=True, omit_defaults=True, kw_only=True):
     failures: int = 0  # in a row
 
 
-def last_takeover_was_configured(lines: Sequence[GuardHistoryLine]) -> bool:
+def was_last_takeover_configured(lines: Sequence[GuardHistoryLine]) -> bool:
     """Had the takeover that came last, as far as the history goes, got as far as to the state CONFIGURED?"""
     states = [line.to for line in lines if line.to]
     begin = max((at for at, state in enumerate(states) if state == GuardState.CAPTURED.value), default=0)

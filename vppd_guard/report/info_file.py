@@ -58,7 +58,7 @@ def info_file_json(
 
 def write_info_file(path: Path, content: bytes) -> None:
     """Replaces the file. Blocking. Raises OSError."""
-    whole_files.replace_file(path, content, 0o644)
+    whole_files.replace_file_whole(path, content, 0o644)
 
 
 def _uplink(uplink: InfoFileUplink) -> dict[str, object]:

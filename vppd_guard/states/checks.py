@@ -115,11 +115,11 @@ def state_directory_problem(directory: Path) -> str:
     """Why the undo journal cannot be written and synced in that directory; "": it can."""
     trial = directory / "preflight"
     try:
-        whole_files.replace_file(trial, bytes(_TRIAL_BYTES))
-        whole_files.remove_file(trial)
+        whole_files.replace_file_whole(trial, bytes(_TRIAL_BYTES))
+        whole_files.remove_file_synced(trial)
         free = shutil.disk_usage(directory).free
     except OSError as error:
-        return f"{whole_files.why_not(error)}: nothing is taken that could not be undone"
+        return f"{whole_files.file_error_words(error)}: nothing is taken that could not be undone"
     return "" if free >= _STATE_BYTES_MIN else f"{directory}: {free} bytes free: too few for the undo journal"
 
 

@@ -10,7 +10,7 @@ from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import GuardActionFailed
 from vppd_guard.states.holding import GuardHoldingUp
 from vppd_guard.states.statuses import wait_until_vpp_holds
-from vppd_guard.states.wire import silent_gateways
+from vppd_guard.states.wire import silent_uplink_gateways
 from vppd_guard.uplink.desired import guard_intents
 
 
@@ -37,7 +37,7 @@ async def _demand_answers(context: GuardContext, holding: GuardHoldingUp) -> Non
     demanded = [(address, uplink.name) for uplink in holding.uplinks for address in uplink.answered_through_vpp]
     through = {address for address, _ in demanded} - await icmp.addresses_answering_ping(demanded, wait_s)
     netns = context.config.vpp_netns
-    beside = [address for uplink in holding.uplinks for address in await silent_gateways(netns, uplink, wait_s)]
+    beside = [address for uplink in holding.uplinks for address in await silent_uplink_gateways(netns, uplink, wait_s)]
     silences = {f"through VPP within {wait_s:g} s": through, "on the wire beside VPP": beside}
     if whys := [f"{', '.join(sorted(silent))}: no answer {where}" for where, silent in silences.items() if silent]:
         raise GuardActionFailed(f"{'; '.join(whys)}: the NIC is given back")

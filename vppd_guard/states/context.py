@@ -65,7 +65,7 @@ class GuardContext:
         """Ends the threads that work for the guard, but for one that hangs in the kernel. There are none afterwards."""
         await asyncio.get_running_loop().shutdown_default_executor()
         self.executor.close()
-        namespaces.end_thread()
+        namespaces.end_netns_thread()
         for thread in threading.enumerate():
             if thread is not threading.current_thread() and not thread.daemon:
                 thread.join(_THREAD_ENDS_S_MAX)

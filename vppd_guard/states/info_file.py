@@ -43,7 +43,7 @@ async def _write(context: GuardContext, content: bytes) -> None:
     try:
         await asyncio.to_thread(info_file.write_info_file, path, content)
     except OSError as error:
-        context.warn_once(f"VPPD_INFO_FILE: {whole_files.why_not(error)}")
+        context.warn_once(f"VPPD_INFO_FILE: {whole_files.file_error_words(error)}")
 
 
 def _info(context: GuardContext, uplink: DrivenUplink, *, main: bool) -> InfoFileUplink:

@@ -13,7 +13,7 @@ from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import UplinkDeviceGone, VppNotForwarding
 from vppd_guard.states.follow import TapFollowing
 from vppd_guard.states.holding import GuardHoldingUp
-from vppd_guard.states.wire import gateways_answer
+from vppd_guard.states.wire import uplink_gateways_answer
 from vppd_guard.undo.records import moved_links
 
 _LOOK_EVERY_S = 1.0
@@ -76,7 +76,7 @@ async def _observe(context: GuardContext, holding: GuardHoldingUp, watch: Forwar
     if not pairs or watch.silent_s(time.monotonic()) < context.config.forward_wait_s / 2:
         return ForwardingObservation(answered=answered, api_answers=api_answers)
     netns = context.config.vpp_netns
-    answers = [await gateways_answer(netns, uplink, uplink.answered_through_vpp) for uplink in holding.uplinks]
+    answers = [await uplink_gateways_answer(netns, uplink, uplink.answered_through_vpp) for uplink in holding.uplinks]
     certain = [answer for answer in answers if answer is not None]
     wire_answers = any(certain) if certain else None
     return ForwardingObservation(answered=answered, api_answers=api_answers, wire_answers=wire_answers)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from vppd_guard.drivers import registry
-from vppd_guard.report.history_line import last_takeover_was_configured
+from vppd_guard.report.history_line import was_last_takeover_configured
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.holding import GuardHolding, GuardHoldingAdopted, GuardLeftovers
 from vppd_guard.undo.records import UplinkCapturedRecord, last_vpp_in_undo_records, uplinks_in_undo_records
@@ -22,7 +22,7 @@ async def run_guard_state(context: GuardContext) -> GuardHolding:
     uplinks = _adoptable(context, captures) if instance else ()
     if instance is not None and uplinks:
         context.vpp.instance = instance
-        informed = last_takeover_was_configured(context.history.read())
+        informed = was_last_takeover_configured(context.history.read())
         adopted = GuardHoldingAdopted(uplinks=uplinks, taken_at=None, vpp=instance, host_informed=informed)
         context.log.info("adopted", pid=instance.pid, uplinks=adopted.names)
         return adopted

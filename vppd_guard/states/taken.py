@@ -30,8 +30,8 @@ async def run_guard_state(context: GuardContext, holding: GuardHoldingTaken) -> 
 def _write_startup_files(context: GuardContext, holding: GuardHoldingTaken) -> VppLaunch:
     config, directory = context.config, context.config.vpp_run
     files = context.startup_files(holding.uplinks, holding.annotations)
-    whole_files.replace_file(directory / "startup.conf", files.conf.encode(), 0o644, sync=False)
-    whole_files.replace_file(directory / "startup.exec", files.exec.encode(), 0o644, sync=False)
+    whole_files.replace_file_whole(directory / "startup.conf", files.conf.encode(), 0o644, sync=False)
+    whole_files.replace_file_whole(directory / "startup.exec", files.exec.encode(), 0o644, sync=False)
     return VppLaunch(config.vpp_binary, directory / "startup.conf", config.vpp_netns, config.vpp_preload)
 
 

@@ -30,7 +30,7 @@ class UndoJournal:
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self._cut_torn_end(handle)
-            whole_files.append_whole(handle, encode_checksummed_line(record), self.path, sync=True)
+            whole_files.append_file_whole(handle, encode_checksummed_line(record), self.path, sync=True)
         finally:
             os.close(handle)
         whole_files.sync_directory(self.path.parent)
@@ -45,7 +45,7 @@ class UndoJournal:
         if not any(_is_of(record.uplink.name, old) for old in records):
             raise FileNotFoundError(errno.ENOENT, f"does not tell of {record.uplink.name}", str(self.path))
         newer = (record if _is_of(record.uplink.name, old) else old for old in records)
-        whole_files.replace_file(self.path, b"".join(map(encode_checksummed_line, newer)))
+        whole_files.replace_file_whole(self.path, b"".join(map(encode_checksummed_line, newer)))
 
     def read(self) -> list[UndoRecord]:
         """All records, oldest first; none without a journal. Raises OSError."""
@@ -63,7 +63,7 @@ class UndoJournal:
 
     def clear(self) -> None:
         """Removes the journal: everything is undone. Raises OSError."""
-        whole_files.remove_file(self.path)
+        whole_files.remove_file_synced(self.path)
 
     def _cut_torn_end(self, handle: int) -> None:
         """Cuts off what a power failure, or a disk that was full, has left: records after it could not be read."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vppd_guard.undo.records import KernelSetRecord
 from vppd_guard.undo.step import LinuxStep
-from vppd_guard.vpp.log_tail import TERMINAL_COLOUR
+from vppd_guard.vpp.log_tail import VPP_LOG_COLOUR
 
 _CORE_PATTERN = "/proc/sys/kernel/core_pattern"
 _PATTERN_MAX = 127  # core(5)
@@ -102,7 +102,7 @@ def vpp_last_words(log: Path) -> list[str]:
 
 def post_mortem(text: str) -> list[str]:
     """The last death in the text: what killed VPP, and its backtrace. Pure, bounded."""
-    lines = TERMINAL_COLOUR.sub("", text).splitlines()
+    lines = VPP_LOG_COLOUR.sub("", text).splitlines()
     deaths = [number for number, line in enumerate(lines) if _DEATH.search(line)]
     if not deaths:
         return []

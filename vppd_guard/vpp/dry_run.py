@@ -60,8 +60,8 @@ async def _dry_run_vpp(config: NodeConfig, conf: str, script: str) -> frozenset[
     launch = VppLaunch(
         config.vpp_binary, directory / "startup.conf", config.vpp_netns, config.vpp_preload, survives=False
     )
-    whole_files.replace_file(launch.conf, conf.encode(), 0o644, sync=False)
-    whole_files.replace_file(directory / "startup.exec", script.encode(), 0o644, sync=False)
+    whole_files.replace_file_whole(launch.conf, conf.encode(), 0o644, sync=False)
+    whole_files.replace_file_whole(directory / "startup.exec", script.encode(), 0o644, sync=False)
     log = directory / "vpp.log"
     log.unlink(missing_ok=True)
     config.vpp_api.unlink(missing_ok=True)

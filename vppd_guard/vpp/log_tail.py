@@ -11,7 +11,7 @@ from bus.log import ProcessLog
 _EVERY_S = 0.5
 _CHUNK_BYTES = 64 * 1024  # read at a time; more than that in a moment is not for a log
 FILE_BYTES_MAX = 8 << 20
-TERMINAL_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # VPP colours what it writes to a file, too
+VPP_LOG_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # VPP colours what it writes to a file, too
 
 
 class VppLogTail:
@@ -51,4 +51,4 @@ class VppLogTail:
         *lines, self._part = (self._part + data).split(b"\n")
         for line in lines:
             if line.strip():
-                self.log.info("vpp", says=TERMINAL_COLOUR.sub("", line.decode(errors="replace")).rstrip())
+                self.log.info("vpp", says=VPP_LOG_COLOUR.sub("", line.decode(errors="replace")).rstrip())

@@ -13,5 +13,5 @@ def install_felix_driver(source: Path, target: Path) -> bool:
     content = source.read_bytes()
     if target.is_file() and target.read_bytes() == content and os.access(target, os.X_OK):
         return False
-    whole_files.replace_file(target, content, _MODE)
+    whole_files.replace_file_whole(target, content, _MODE)
     return True

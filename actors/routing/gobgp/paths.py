@@ -122,7 +122,7 @@ def _packed(message: Message) -> Any:
     return packed
 
 
-def update_learnt_paths(learnt: dict[str, str], best_paths: Iterable[pb.Path]) -> list[str]:
+def update_learnt_bgp_paths(learnt: dict[str, str], best_paths: Iterable[pb.Path]) -> list[str]:
     """Applies changes of best paths to `learnt` (prefix -> next hop). Returns an error for each unusable path."""
     errors = []
     for path in best_paths:

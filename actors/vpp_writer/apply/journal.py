@@ -101,7 +101,7 @@ class _Rewrite:
             raise
 
     def _write(self, data: bytes) -> None:
-        whole_files.write_whole(self._file.fileno(), data, self.path)
+        whole_files.write_file_whole(self._file.fileno(), data, self.path)
 
     def append(self, data: bytes, records: int) -> None:
         """This frame has been appended to the journal meanwhile."""
@@ -199,7 +199,7 @@ class WriterJournal:
         data, number = writer_journal_frame(records), number_of_recorded_objects(records)
         if self._file is not None:
             try:
-                whole_files.append_whole(self._file.fileno(), data, self.path)
+                whole_files.append_file_whole(self._file.fileno(), data, self.path)
             except OSError as error:
                 self._drop(error)
                 return

@@ -24,7 +24,7 @@ from actors.vpp_writer.kinds.kind import ObjectDetails, SharedIntentPart
 from actors.vpp_writer.reconcile.claims import IntentClaim
 from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.reconcile.objects import ManagedObjects
-from actors.vpp_writer.reconcile.retry import PresentTime
+from actors.vpp_writer.reconcile.retry import WriterPresentTime
 from actors.vpp_writer.reconcile.statuses import held_object_status
 from schemas.codec import encode_row_value, fingerprint_of_bytes
 from schemas.statuses import RejectedStatus
@@ -139,5 +139,5 @@ class WriteOutcomes:
             self.delete_ended(key, NO_OBJECT_DETAILS)
 
 
-def _present_time() -> PresentTime:
-    return PresentTime(time.monotonic(), time.time())
+def _present_time() -> WriterPresentTime:
+    return WriterPresentTime(time.monotonic(), time.time())

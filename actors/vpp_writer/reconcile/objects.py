@@ -17,7 +17,7 @@ from actors.vpp_writer.reconcile.claims import IntentClaim, IntentClaims
 from actors.vpp_writer.reconcile.cycles import find_needs_cycle
 from actors.vpp_writer.reconcile.held import HeldInventory, HeldObject, SuspectIntent
 from actors.vpp_writer.reconcile.plan import WritePlan, make_write_plan
-from actors.vpp_writer.reconcile.retry import PresentTime, WriteRetries
+from actors.vpp_writer.reconcile.retry import WriteRetries, WriterPresentTime
 from actors.vpp_writer.reconcile.statuses import WriterStatuses, held_object_status
 from actors.vpp_writer.reconcile.work_queue import WriterWorkQueue
 from schemas.codec import value_fingerprint
@@ -214,7 +214,7 @@ class ManagedObjects:
             return None
         return claim.intent
 
-    def fail(self, key: str, claim: IntentClaim, reason: str, now: PresentTime) -> None:
+    def fail(self, key: str, claim: IntentClaim, reason: str, now: WriterPresentTime) -> None:
         """The object's calls failed: it is tried again later."""
         generation = value_fingerprint(claim.intent)
         due = self.retries.failed(key, generation, now.monotonic_s)

@@ -10,7 +10,7 @@ RETRY_FIRST_S = 0.25
 RETRY_LONGEST_S = 30.0
 
 
-class PresentTime(NamedTuple):
+class WriterPresentTime(NamedTuple):
     """Now, by the clock that decides, and by the one that people read."""
 
     monotonic_s: float

@@ -64,7 +64,7 @@ class VppApiDefinitions:
         with suppress(OSError):
             for old in self._directory.glob("api-*.json"):
                 old.unlink()
-            whole_files.replace_file(self._path(table), description.encode(), sync=False)
+            whole_files.replace_file_whole(self._path(table), description.encode(), sync=False)
 
     def _path(self, table: Iterable[str]) -> Path:
         names = ",".join(sorted({*table, *self.names}))  # an update of this process may use more of the same VPP

@@ -58,7 +58,7 @@ _enter, _note, _make, _start = (
     context.GuardContext.run_step,
     process.start_vpp_process,
 )
-_hold, _release, _become = handover.hold_signals, handover.release_signals, handover.become_next_guard
+_hold, _release, _become = handover.hold_guard_signals, handover.release_guard_signals, handover.become_next_guard
 
 
 def enter(self: Any, life: Any, event: Any) -> None:
@@ -105,7 +105,7 @@ loop.UplinkGuard._enter = enter
 UndoJournal.append = note
 context.GuardContext.run_step = make
 process.start_vpp_process = start
-handover.hold_signals, handover.release_signals, handover.become_next_guard = hold, release, become
+handover.hold_guard_signals, handover.release_guard_signals, handover.become_next_guard = hold, release, become
 
 if __name__ == "__main__":
     passed("is loaded")

@@ -14,7 +14,7 @@ import pytest
 
 from tests.lab.guard.world import GATEWAY4, HOST4, HOST6, World, measured
 from tests.waiting import until
-from vppd_guard.host.handover import HANDOVER_SIGNAL
+from vppd_guard.host.handover import GUARD_HANDOVER_SIGNAL
 
 DYING = str(Path(__file__).with_name("dying.py"))
 BACK_MS_MAX = 10_000
@@ -119,7 +119,7 @@ def test_a_guard_that_was_killed_is_followed_by_one_that_adopts_vpp_and_no_packe
 def hand_over(world: World) -> None:
     """Tells the guard to hand over, and waits until the next guard runs."""
     lives = world.states().count("running")
-    world.tell("guard", HANDOVER_SIGNAL)
+    world.tell("guard", GUARD_HANDOVER_SIGNAL)
     until(lambda: world.states().count("running") > lives, "the next guard runs")
 
 
@@ -176,7 +176,7 @@ def test_guard_or_vpp_may_die_and_a_stop_may_come_at_every_point_of_a_handover(w
         with world.pinged(HOST4) as result:
             start_dying(world, point, victim, after="in stopped")
             until(world.is_running, "the guard is running")
-            world.tell("guard", HANDOVER_SIGNAL)
+            world.tell("guard", GUARD_HANDOVER_SIGNAL)
             until(lambda: died(world), f"{victim} at: {point}")
             if victim == "stop":
                 until(lambda: world.processes["guard"].poll() is not None, f"stopped, told to at: {point}")

@@ -128,7 +128,7 @@ class Listener:
     async def _listen(self, gobgp: GobgpClient) -> None:
         async for best_paths in gobgp.best_paths():
             before = set(self.learnt)
-            paths.update_learnt_paths(self.learnt, best_paths)
+            paths.update_learnt_bgp_paths(self.learnt, best_paths)
             self.withdrawn += before - set(self.learnt)
 
     async def learns(self, expected: dict[str, str]) -> None:

@@ -96,12 +96,12 @@ def test_the_guard_has_its_lock_although_its_number_cannot_be_told(disk: SmallFi
     disk.fill()
     path = disk.path / "lock"
     imports = "from pathlib import Path; from bus import lock"
-    code = f"{imports}; lock.acquire_lock(Path({str(path)!r})); print(1, flush=True); input()"
+    code = f"{imports}; lock.acquire_lock_file(Path({str(path)!r})); print(1, flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == "1\n"
-        with pytest.raises(lock.LockHeld, match="unknown"):
-            lock.acquire_lock(path)
+        with pytest.raises(lock.LockFileHeld, match="unknown"):
+            lock.acquire_lock_file(path)
         holder.communicate("\n")

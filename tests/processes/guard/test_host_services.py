@@ -324,7 +324,7 @@ def test_udev_leaves_a_tap_as_it_is_and_does_not_take_the_nic_for_one(
         (udev.udev_link_path("eth0"), udev.udev_link_file(link)),
         (udev.udev_rule_path("eth0"), udev.udev_rule_file(link, names)),
     ):
-        whole_files.replace_file(network.networkd.host().path(path), text.encode(), 0o644)
+        whole_files.replace_file_whole(network.networkd.host().path(path), text.encode(), 0o644)
     [before] = ip_json(f"-n {host} link show eth0")
     script = ["unshare", "-m", "sh", "-c", UDEV, "sh", str(directory / "run")]
     process = subprocess.run(["ip", "netns", "exec", host, *script], capture_output=True, text=True, check=True)

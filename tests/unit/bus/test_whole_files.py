@@ -60,7 +60,7 @@ def test_a_file_is_the_old_one_or_the_new_one(operation: str, calls: list[Any], 
         path = Path(directory) / "journal"
         if existed:
             path.write_bytes(OLD)
-        error = raised_by(operation, calls, lambda: whole_files.replace_file(path, NEW))
+        error = raised_by(operation, calls, lambda: whole_files.replace_file_whole(path, NEW))
         content = path.read_bytes() if path.exists() else None
         if error is None:
             assert content == NEW
@@ -76,7 +76,7 @@ def test_what_is_appended_is_there_whole_or_not_at_all(calls: list[Any], synced:
         path = Path(directory) / "journal"
         path.write_bytes(OLD)
         with path.open("ab", buffering=0) as file:
-            append = partial(whole_files.append_whole, file.fileno(), NEW, path, sync=synced)
+            append = partial(whole_files.append_file_whole, file.fileno(), NEW, path, sync=synced)
             error = raised_by("write", calls, append)
             assert path.read_bytes() == (OLD + NEW if error is None else OLD)
             assert error is None or error.filename == str(path)
@@ -87,16 +87,16 @@ def test_what_the_disk_does_not_keep_is_cut_off_again(tmp_path: Path) -> None:
     path.write_bytes(OLD)
     with path.open("ab", buffering=0) as file, failing("fsync", [OSError(errno.EIO, "no")]):
         with pytest.raises(OSError, match="journal"):
-            whole_files.append_whole(file.fileno(), NEW, path, sync=True)
+            whole_files.append_file_whole(file.fileno(), NEW, path, sync=True)
     assert path.read_bytes() == OLD
 
 
 def test_what_is_not_there_is_removed_where_nothing_may_be_removed(tmp_path: Path) -> None:
     with patch.object(Path, "unlink", side_effect=OSError(errno.EROFS, "read-only")):
-        whole_files.remove_file(tmp_path / "none")
+        whole_files.remove_file_synced(tmp_path / "none")
 
 
 def test_an_error_for_people_names_file_and_reason() -> None:
     error = OSError(errno.ENOSPC, "No space left on device", "/var/lib/vppd/x")
-    assert whole_files.why_not(error) == "/var/lib/vppd/x: No space left on device"
-    assert whole_files.why_not(OSError("odd")) == "odd"
+    assert whole_files.file_error_words(error) == "/var/lib/vppd/x: No space left on device"
+    assert whole_files.file_error_words(OSError("odd")) == "odd"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.cni.annotations import annotation_problems
+from actors.cni.annotations import pod_annotation_problems
 from actors.cni.desired import pod_facts
 from actors.cni.pods import parse_pod_request
 from tests.unit.cni.test_pods import request, workload
@@ -35,25 +35,27 @@ MALFORMED = {
 
 @pytest.mark.parametrize("name", WELL_FORMED)
 def test_an_annotation_without_effect_is_named(name: str) -> None:
-    [problem] = annotation_problems({name: WELL_FORMED[name]})
+    [problem] = pod_annotation_problems({name: WELL_FORMED[name]})
     assert problem == f"annotation {name}: has no effect: vppd does not have this"
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in MALFORMED.items() for text in texts])
 def test_a_malformed_annotation_is_named_with_what_is_wrong(name: str, text: str) -> None:
-    [problem] = annotation_problems({name: text})
+    [problem] = pod_annotation_problems({name: text})
     head = f"annotation {name}: malformed, and has no effect: vppd does not have this: "
     assert problem.startswith(head)
     assert problem != head
 
 
 def test_a_misspelt_annotation_is_named_and_those_of_others_are_not() -> None:
-    [problem] = annotation_problems({f"{CALICO}vppInterfaceSpec": "{}", f"{CALICO}podIP": "10.1.0.5/32", "a/b": "c"})
+    [problem] = pod_annotation_problems(
+        {f"{CALICO}vppInterfaceSpec": "{}", f"{CALICO}podIP": "10.1.0.5/32", "a/b": "c"}
+    )
     assert problem.endswith(f"not known, ignored; did you mean {CALICO}vppInterfacesSpec?")
 
 
 def test_what_is_asked_for_and_so_anyway_is_no_problem() -> None:
-    assert annotation_problems({f"{CALICO}vppVcl": "disable"}) == ()
+    assert pod_annotation_problems({f"{CALICO}vppVcl": "disable"}) == ()
 
 
 def test_a_pods_status_names_pod_and_annotation() -> None:
@@ -64,11 +66,11 @@ def test_a_pods_status_names_pod_and_annotation() -> None:
 
 @given(st.dictionaries(st.sampled_from([*WELL_FORMED, f"{CALICO}vppX"]) | st.text(), st.text()))
 def test_whatever_annotations_say_the_answer_is_short(annotations: dict[str, str]) -> None:
-    problems = annotation_problems(annotations)
+    problems = pod_annotation_problems(annotations)
     assert len(problems) <= 17
     assert all(len(problem) <= 240 for problem in problems)
 
 
 def test_many_long_annotations_are_counted_and_cut() -> None:
-    problems = annotation_problems({f"{CALICO}vpp{number}{'x' * 300}": "" for number in range(20)})
+    problems = pod_annotation_problems({f"{CALICO}vpp{number}{'x' * 300}": "" for number in range(20)})
     assert (len(problems), problems[-1]) == (17, "4 more annotations")

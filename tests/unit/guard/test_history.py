@@ -2,7 +2,7 @@
 
 import pytest
 
-from vppd_guard.report.history_line import GuardHistoryLine, last_takeover_was_configured
+from vppd_guard.report.history_line import GuardHistoryLine, was_last_takeover_configured
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ def test_whether_the_last_takeover_had_got_to_configured(states: str, configured
     lines = [GuardHistoryLine(at=0.0, what="a step")]
     for state in states.split():
         lines += [GuardHistoryLine(at=0.0, to=state), GuardHistoryLine(at=0.0, what="a step")]
-    assert last_takeover_was_configured(lines) is configured
+    assert was_last_takeover_configured(lines) is configured

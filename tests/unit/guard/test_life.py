@@ -7,8 +7,8 @@ import pytest
 
 from vppd_guard.life import (
     BACKOFF_S,
+    GUARD_HANDOVER_STATES,
     GUARD_STATE_TEXTS,
-    HANDOVER_STATES,
     STABLE_S,
     TABLE,
     TAKEOVER_STATES,
@@ -61,13 +61,13 @@ def test_the_order_to_stop_ends_stopped_from_everywhere_and_restores_what_is_hel
 @pytest.mark.parametrize("state", list(GuardState))
 def test_a_handover_leaves_what_runs_and_never_what_is_half_done(state: GuardState) -> None:
     following = advance_guard_life(GuardLife(state=state), GuardEvent.HANDOVER, 0.0)
-    if state in HANDOVER_STATES:
+    if state in GUARD_HANDOVER_STATES:
         assert following == GuardLife(state=GuardState.STOPPED)
     else:
         assert following.state is state
     half_done = {GuardState.START, *TAKEOVER_STATES[:-1], GuardState.RESTORING}
-    assert set(HANDOVER_STATES).isdisjoint(half_done)
-    assert half_done | set(HANDOVER_STATES) == set(GuardState) - {GuardState.STOPPED}
+    assert set(GUARD_HANDOVER_STATES).isdisjoint(half_done)
+    assert half_done | set(GUARD_HANDOVER_STATES) == set(GuardState) - {GuardState.STOPPED}
 
 
 def test_told_to_stop_one_failed_try_to_restore_is_the_last_and_the_journal_remembers() -> None:

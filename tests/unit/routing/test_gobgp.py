@@ -77,10 +77,10 @@ def test_paths_survive_the_way_to_protobuf_and_back(prefix: str, hop: str) -> No
 def test_a_withdraw_forgets_and_a_new_best_path_replaces() -> None:
     learnt: dict[str, str] = {}
     first, second = paths.gobgp_path_message(BLOCK, "192.0.2.2"), paths.gobgp_path_message(BLOCK, "192.0.2.3")
-    assert paths.update_learnt_paths(learnt, [first, second]) == []
+    assert paths.update_learnt_bgp_paths(learnt, [first, second]) == []
     assert learnt == {BLOCK: "192.0.2.3"}
     second.is_withdraw = True
-    paths.update_learnt_paths(learnt, [second])
+    paths.update_learnt_bgp_paths(learnt, [second])
     assert learnt == {}
 
 
@@ -88,7 +88,7 @@ def test_a_path_without_a_usable_next_hop_is_named_and_the_others_are_learnt() -
     bad = paths.gobgp_path_message("10.48.9.0/26", "not-an-address")
     linked = paths.gobgp_path_message("fd48::40/122", "fe80::1")
     learnt: dict[str, str] = {}
-    errors = paths.update_learnt_paths(learnt, [bad, linked, paths.gobgp_path_message(BLOCK, "192.0.2.2")])
+    errors = paths.update_learnt_bgp_paths(learnt, [bad, linked, paths.gobgp_path_message(BLOCK, "192.0.2.2")])
     assert learnt == {BLOCK: "192.0.2.2"}
     assert "path 10.48.9.0/26" in errors[0]
     assert "next hop" in errors[0]

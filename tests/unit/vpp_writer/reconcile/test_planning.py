@@ -12,7 +12,7 @@ from actors.vpp_writer.reconcile.claims import IntentClaim, IntentClaims
 from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.reconcile.plan import WritePlan
-from actors.vpp_writer.reconcile.retry import RETRY_FIRST_S, RETRY_LONGEST_S, PresentTime, WriteRetries
+from actors.vpp_writer.reconcile.retry import RETRY_FIRST_S, RETRY_LONGEST_S, WriteRetries, WriterPresentTime
 from schemas.cnat import (
     CnatFeatureIntent,
     SnatAddressesIntent,
@@ -343,7 +343,7 @@ def test_a_failure_says_when_it_is_tried_again() -> None:
     model.objects.claims.set("guard", LOOP.key, LOOP)
     claim = model.objects.claims.get(LOOP.key)
     assert claim
-    model.objects.fail(LOOP.key, claim, "create_loopback: UNSPECIFIED", PresentTime(100.0, 1_800_000_000.0))
+    model.objects.fail(LOOP.key, claim, "create_loopback: UNSPECIFIED", WriterPresentTime(100.0, 1_800_000_000.0))
     status = model.objects.statuses.get("guard", LOOP.key)
     assert status == FailedStatus(
         value_fingerprint(LOOP), "create_loopback: UNSPECIFIED", 1_800_000_000.0 + RETRY_FIRST_S
