@@ -6,7 +6,7 @@ last reply. In between its outcome is unknown.
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from actors.vpp_writer.apply.journal import WriterJournal
 from actors.vpp_writer.apply.records import (
@@ -61,6 +61,12 @@ class WriteOutcomes:
         self.flush()
         self._generations.clear()
 
+    def lose(self, keys: Iterable[str]) -> set[str]:
+        """These turned out not to be in VPP: they and what needs them are to be written again. Returns all these."""
+        lost = self._objects.lose(keys)
+        self._journal.append(*map(ObjectRemovedRecord, lost))
+        return lost
+
     def count_drift(self, keys: Collection[str]) -> None:
         """VPP turned out not to hold these as they were written."""
         self._counters["drift_total"] += len(keys)
@@ -107,7 +113,7 @@ class WriteOutcomes:
         if present is not None and (
             kind_of_intent(present.intent).non_atomic_update or isinstance(failure, NoVppAnswer)
         ):
-            objects.lose([key])  # and made anew, with all that needs it; what is left of it is an orphan
+            self.lose([key])  # and made anew, with all that needs it; what is left of it is an orphan
             self.may_have_orphans = True
         self._append_present(key)
         if isinstance(failure, NoVppAnswer):
@@ -128,9 +134,8 @@ class WriteOutcomes:
             claim = IntentClaim(held_object.owner, held_object.intent)
             self._objects.fail(key, claim, f"delete: {result}", _present_time())
         else:
-            self._objects.drop(key)
+            self._records += map(ObjectRemovedRecord, self._objects.drop(key))
             self._objects.retries.forget(key)
-            self._records.append(ObjectRemovedRecord(key))
         del self.unfinished[key]
 
     def all_deletes_succeeded(self, keys: Collection[str]) -> None:

@@ -46,6 +46,7 @@ class VppObjectWriter:
         self._observed = ObservedVppObjects()
         self._available: set[IntentKind[Any]] = set()
         self._templates = VppCallTemplates(api)
+        self._undeleted: set[str] = set()  # what this plan was to delete, and VPP still holds
 
     @property
     def epoch(self) -> int:
@@ -107,12 +108,13 @@ class VppObjectWriter:
         missing = await drift.step(self._api, self._objects.held, time.monotonic())
         self._peer.counters["vpp_reads_total"] += 1
         self._outcomes.count_drift(missing)
-        return self._objects.lose(missing)
+        return self._outcomes.lose(missing)
 
     async def _carry_out(self, plan: WritePlan) -> None:
         objects = self._objects
         for group in plan.deletes:
             await self._delete(group)
+        self._undeleted = {key for group in plan.deletes for key in group if key in objects.held}
         suspects = []
         for group in plan.writes:
             suspects += [key for key in group if key in objects.suspects]
@@ -170,9 +172,11 @@ class VppObjectWriter:
     def _can_write(self, key: str, claim: IntentClaim) -> bool:
         """Is there all that the object needs, in VPP and of VPP?"""
         kind = INTENT_KINDS[type(claim.intent)]
+        if key in self._undeleted:
+            return False  # what is there has to go first; its status says why it has not
         needs = kind.needs(claim.intent)
-        if needs and not all(map(self._objects.held.__contains__, needs)):
-            self._objects.wait_for_needs(key, claim)
+        if needs and (not all(map(self._objects.held.__contains__, needs)) or not self._undeleted.isdisjoint(needs)):
+            self._objects.wait_for_needs(key, claim, self._undeleted)
             return False
         return kind in self._available or self._becomes_available(kind, key, claim)
 
@@ -199,6 +203,9 @@ class VppObjectWriter:
 
     async def _write_bulk(self, bulk: BulkObjects) -> None:
         """Makes or changes objects that share everything but a prefix."""
+        if self._undeleted:
+            await self._write(self._claimed(bulk.keys))
+            return
         templates = self._templates.of(bulk, self._indices, add=True)
         if unpackable := bulk.without(templates):
             await self._write(self._claimed(unpackable))

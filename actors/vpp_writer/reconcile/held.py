@@ -101,7 +101,7 @@ class HeldInventory:
         self.objects[key] = held_object
         self.dependants.add(key, held_object.intent)
         self.unconfirmed.discard(key)
-        return self._waiters.pop(key, ()) if before is None else ()
+        return self.release_waiters(key) if before is None else ()
 
     def add_all(self, objects: Mapping[str, HeldObject], parts: Collection[SharedIntentPart]) -> list[str]:
         """VPP holds all these now; `parts`: what each has in common with others. Returns who waited for them."""
@@ -132,6 +132,10 @@ class HeldInventory:
     def missing(self, needs: Iterable[str]) -> list[str]:
         """Those of the needs that VPP does not hold."""
         return [need for need in needs if need not in self.objects]
+
+    def release_waiters(self, key: str) -> Collection[str]:
+        """Those that waited for the object."""
+        return self._waiters.pop(key, ())
 
     def wait(self, key: str, needs: Iterable[str]) -> None:
         """The object waits for these."""

@@ -76,16 +76,20 @@ class ManagedObjects:
             for key in objects:
                 self.retries.forget(key)
 
-    def drop(self, key: str) -> None:
-        """VPP does not hold the object any more."""
-        self.inventory.remove(key)
-        self._review.add(key)
+    def drop(self, key: str) -> set[str]:
+        """VPP does not hold the object any more, nor what needed it and could not be deleted. Returns all these."""
+        if not self.inventory.dependants.is_needed(key):
+            self.inventory.remove(key)
+            self._review.add(key)
+            return {key}
+        return self.lose([key])
 
     def lose(self, keys: Iterable[str]) -> set[str]:
         """Objects turned out not to be in VPP: they and what needs them are to be written again. Returns all these."""
         missing = self.inventory.needing(keys)
         for key in missing:
-            self.drop(key)
+            self.inventory.remove(key)
+        self._review |= missing
         self.queue.add(missing)
         return missing
 
@@ -136,6 +140,10 @@ class ManagedObjects:
             return
         if present.intent is claim.intent or present.owner != claim.owner or present.intent == claim.intent:
             self._review.add(key)
+            if present.intent == claim.intent and key not in self.inventory.unconfirmed:
+                # What has failed was to delete it, or to change it to what is not wanted any more.
+                self.retries.forget(key)
+                self.queue.add(self.inventory.release_waiters(key))
             if present.owner != claim.owner and present.intent == claim.intent:
                 self.held[key] = HeldObject(claim.owner, claim.intent, present.details)
 
@@ -190,9 +198,10 @@ class ManagedObjects:
 
     # --- what becomes of it
 
-    def wait_for_needs(self, key: str, claim: IntentClaim) -> Collection[str]:
-        """The needs of the object that VPP does not hold; it waits for them."""
-        missing = self.inventory.missing(INTENT_KINDS[type(claim.intent)].needs(claim.intent))
+    def wait_for_needs(self, key: str, claim: IntentClaim, leaving: Collection[str] = ()) -> Collection[str]:
+        """The needs of the object that VPP does not hold, or that are `leaving`; it waits for them."""
+        needs = INTENT_KINDS[type(claim.intent)].needs(claim.intent)
+        missing = [need for need in needs if need not in self.held or need in leaving]
         self.inventory.wait(key, missing)
         if missing:
             generation, cycle = value_fingerprint(claim.intent), find_needs_cycle(key, claim.intent, self._hoped_for)
@@ -246,9 +255,15 @@ class ManagedObjects:
         """Statuses of what is held as it is wanted: after a restart of this process, or a wish that was taken back."""
         for key in self._review:
             present, claim = self.held.get(key), self.claims.get(key)
-            if present is not None and claim is not None and claim.intent == present.intent:
+            if claim is None:
+                continue
+            if present is not None and claim.intent == present.intent:
                 status = held_object_status(value_fingerprint(present.intent), epoch, present.details)
                 self.set_status(claim.owner, key, status)
+            elif present is None and isinstance(self.statuses.get(claim.owner, key), AppliedStatus):
+                # What has been said was of an earlier life of the object.
+                missing = self.inventory.missing(INTENT_KINDS[type(claim.intent)].needs(claim.intent))
+                self.set_status(claim.owner, key, PendingStatus(value_fingerprint(claim.intent), tuple(missing)))
 
     def set_pending(self, reason: str, keys: Iterable[str] | None = None) -> None:
         """VPP is not there: these (None: everything) wait for it."""
