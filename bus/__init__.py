@@ -8,6 +8,7 @@ The broker, `python -m bus`:
 broker         its decisions: every message in, the frames out (pure)
 clients        who is on the bus: one life of a name at a time (pure)
 stream_store   its copy of every stream (pure)
+resend_pacing  how often it asks a publisher to send a stream again (pure)
 fanout         its subscribers: what each is sent, and when (pure)
 calls          requests: the broker's switchboard, a service's cache of answers (pure)
 
@@ -21,6 +22,7 @@ traces         its trace events for taps, and the names of causes
 connection     its connection to the broker, which taps have too
 handshake      hello, welcome, credit for what was read (pure)
 mirror         a subscribed stream: gaps, snapshots, changes (pure)
+row_encoding   its rows as bytes; what cannot travel is withheld and named (pure)
 outbox         a published stream: changed rows that wait, credit (pure)
 
 Edges of a process:

@@ -37,11 +37,13 @@ from bus.envelope import (
     StreamRow,
     SubscriberCredit,
     SubscribeWords,
+    frame_credit_bytes,
     unpack_bus_message,
 )
 from bus.fanout import BrokerOutgoingFrame, SubscriberFanout
+from bus.resend_pacing import ResendPacing
 from bus.stream import StreamCheckpoint
-from bus.stream_store import CheckpointPartRefused, StreamStore
+from bus.stream_store import CheckpointPartRefused, StreamRefused, StreamStore
 from schemas import codec
 from schemas.codec import MalformedBusMessage
 from schemas.facts import ProcessFact
@@ -50,6 +52,7 @@ _BEACON_EVERY_S = 0.5
 _STALLED_S_MAX = 5.0  # a loop that has not turned for so long is stuck; an idle one turns twice a second
 _MALFORMED_IN_A_ROW_MAX = 10
 _MUTED_S = 1.0
+_SENDERS_COUNTED_MAX = 1000  # of malformed messages; whoever takes another identity for each is not worth more memory
 
 
 class Broker:
@@ -65,6 +68,7 @@ class Broker:
         self.clients = BusClients(self.counters)
         self._malformed_in_a_row: Counter[bytes] = Counter()
         self._muted_until: dict[bytes, float] = {}
+        self._resends = ResendPacing()
         self._seq = 0
         self._process_rows: dict[str, bytes] = {}  # as of the last checkpoint of the broker's own stream
         self._beacon_at = float("-inf")
@@ -77,7 +81,7 @@ class Broker:
         if self._muted_until and self._is_muted(identity, now):
             return []
         try:
-            frames = self._handle(identity, unpack_bus_message(data), now)
+            frames = self._handle(identity, unpack_bus_message(data), frame_credit_bytes(data), now)
         except MalformedBusMessage as error:
             self._malformed(identity, error, now)
             return []
@@ -95,6 +99,9 @@ class Broker:
     def _malformed(self, identity: bytes, error: MalformedBusMessage, now: float) -> None:
         self.counters["malformed_messages"] += 1
         self.last_malformed = f"{identity.decode(errors='replace')}: {error}"
+        if len(self._malformed_in_a_row) + len(self._muted_until) > _SENDERS_COUNTED_MAX:
+            self._malformed_in_a_row.clear()
+            self._muted_until.clear()
         self._malformed_in_a_row[identity] += 1
         if self._malformed_in_a_row[identity] >= _MALFORMED_IN_A_ROW_MAX:
             del self._malformed_in_a_row[identity]
@@ -102,7 +109,7 @@ class Broker:
             self.counters["senders_muted"] += 1
             self.last_malformed += f"; it is not read for {_MUTED_S:.0f} s"
 
-    def _handle(self, identity: bytes, message: BusMessage, now: float) -> list[BrokerOutgoingFrame]:
+    def _handle(self, identity: bytes, message: BusMessage, size: int, now: float) -> list[BrokerOutgoingFrame]:
         if identity.startswith(REMOTE_TAP_PREFIX) and not isinstance(
             message, BusHello | SubscribeWords | SubscriberCredit | FetchSnapshot
         ):
@@ -116,7 +123,7 @@ class Broker:
             case BusHello():
                 return self._hello(identity, message, now)
             case CheckpointPart():
-                return self._checkpoint_part(identity, message)
+                return self._checkpoint_part(identity, message, size, now)
             case SubscribeWords():
                 self.fanout.subscribe(identity, message.words)
                 return []
@@ -128,7 +135,7 @@ class Broker:
                 self.counters["requests"] += 1
                 return self._pack(self.switchboard.ask(identity, message, now))
             case BusAnswer():
-                return self._pack(self.switchboard.answer(message))
+                return self._pack(self.switchboard.answer(identity, message))
             case BusTraceEvent():
                 _check_name("note", "sender", message.sender, identity)
                 return list(self.fanout.trace(message))
@@ -160,26 +167,47 @@ class Broker:
         return list(self.fanout.unicast(identity, welcome))
 
     def _forget_dead(self) -> None:
-        for name in list(self.clients.too_many_dead()):
+        for name in self.clients.too_many_dead({owner for _, owner in self.store.streams}):
             self.clients.forget(name)
             self.fanout.leave(name)
             self.store.forget(name)
 
-    def _checkpoint_part(self, identity: bytes, part: CheckpointPart) -> list[BrokerOutgoingFrame]:
+    def _checkpoint_part(
+        self, identity: bytes, part: CheckpointPart, size: int, now: float
+    ) -> list[BrokerOutgoingFrame]:
         _check_name(f"rows of {part.word}", "sender", part.sender, identity)
         credit = PublisherCredit(word=part.word, session=part.session, seq=part.seq, part=part.part)
+        if self.store.is_refused(part):
+            self.counters["refused_parts"] += 1
+            return []
         try:
-            checkpoint = self.store.accept(part)
+            checkpoint = self.store.accept(part, size)
+        except StreamRefused as refused:
+            return self._refuse_stream(identity, part, str(refused), now)
         except CheckpointPartRefused as refused:
-            self.counters["resends"] += 1
-            return list(self.fanout.unicast(identity, ResendCheckpoint(word=part.word, reason=str(refused))))
+            return self._resend(identity, part.word, str(refused), now)
         self.counters["rows"] += len(part.rows)
         frames = self.fanout.unicast(identity, credit)
         return [*frames, *self.fanout.fan_out(checkpoint)] if checkpoint else list(frames)
 
+    def _refuse_stream(
+        self, identity: bytes, part: CheckpointPart, reason: str, now: float
+    ) -> list[BrokerOutgoingFrame]:
+        self.store.refuse(part)
+        self.clients.note_refusal(part.sender, f"{part.sender}: {part.word}: {reason}", now)
+        return list(self.fanout.unicast(identity, BusRefusal(word=part.word, reason=reason)))
+
+    def _resend(self, identity: bytes, word: str, reason: str, now: float) -> list[BrokerOutgoingFrame]:
+        self.counters["resends"] += 1
+        if not self._resends.request(identity, word, reason, now):
+            return []
+        return list(self.fanout.unicast(identity, ResendCheckpoint(word=word, reason=reason)))
+
     def tick(self, now: float) -> list[BrokerOutgoingFrame]:
         """What time itself brings. To be called a few times a second."""
         frames = self._pack(self.switchboard.expire(now)) + self._declare_silent_dead(now)
+        for identity, word, reason in self._resends.due(now):
+            frames += self.fanout.unicast(identity, ResendCheckpoint(word=word, reason=reason))
         self.fanout.tick(now)
         if now - self._beacon_at >= _BEACON_EVERY_S:
             self._beacon_at = now

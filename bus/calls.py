@@ -7,7 +7,10 @@ from bus.envelope import BusAnswer, BusAsk
 
 SERVICE_SILENT_S_MAX = 3.0  # a process silent for so long is taken for dead
 _ANSWERS_CACHED_MAX = 1000
-_OPEN_MAX = 1000  # requests that one service may have open
+_ANSWER_BYTES_CACHED_MAX = 16 << 20
+OPEN_MAX = 1000  # requests that one service may have open, and as many that one process may have asked
+_OPEN_BYTES_MAX = 16 << 20  # of their bodies
+_WITHIN_S_MAX = 3600.0
 
 
 class BrokerOutgoingMessage(NamedTuple):
@@ -21,6 +24,15 @@ class _Open(NamedTuple):
     asker: bytes
     service: str
     deadline: float
+    bytes: int  # of its body
+
+
+class _Early(NamedTuple):
+    """A request that came before its service's hello to a new broker."""
+
+    asker: bytes
+    ask: BusAsk
+    since: float
 
 
 class RequestSwitchboard:
@@ -29,7 +41,7 @@ class RequestSwitchboard:
     def __init__(self) -> None:
         self.services: dict[str, bytes] = {}
         self._open: dict[str, _Open] = {}
-        self._early: dict[str, tuple[bytes, BusAsk, float]] = {}  # (asker, request, since) before its service's hello
+        self._early: dict[str, _Early] = {}
 
     def join(self, name: str, identity: bytes) -> list[BrokerOutgoingMessage]:
         """A process is alive under `identity`: requests to an earlier life of it fail."""
@@ -51,24 +63,43 @@ class RequestSwitchboard:
     def ask(self, asker: bytes, ask: BusAsk, now: float) -> list[BrokerOutgoingMessage]:
         """A request arrives: to the service, or back with a named error."""
         service = self.services.get(ask.service)
-        if service is None and ask.again:  # the broker is new, and so the service may be about to say hello
-            self._early[ask.id] = (asker, ask, now)
+        error = self._obstacle(asker, ask)
+        if service is None and not ask.again:
+            error = f"{ask.service}: not on the bus"
+        if error:
+            return [BrokerOutgoingMessage(asker, BusAnswer(id=ask.id, error=error))]
+        if service is None:  # the broker is new, and so the service may be about to say hello
+            self._early[ask.id] = _Early(asker, ask, now)
             return []
-        if service is None:
-            return [BrokerOutgoingMessage(asker, BusAnswer(id=ask.id, error=f"{ask.service}: not on the bus"))]
-        if sum(call.service == ask.service for call in self._open.values()) >= _OPEN_MAX:
-            return [
-                BrokerOutgoingMessage(
-                    asker, BusAnswer(id=ask.id, error=f"{ask.service}: {_OPEN_MAX} requests are open")
-                )
-            ]
-        self._open[ask.id] = _Open(asker, ask.service, now + max(0.0, ask.within_s))
+        deadline = now + min(max(0.0, ask.within_s), _WITHIN_S_MAX)
+        self._open[ask.id] = _Open(asker, ask.service, deadline, len(ask.body))
         return [BrokerOutgoingMessage(service, ask)]
 
-    def answer(self, answer: BusAnswer) -> list[BrokerOutgoingMessage]:
-        """A reply arrives: to the asker. A late one is dropped."""
-        call = self._open.pop(answer.id, None)
-        return [BrokerOutgoingMessage(call.asker, answer)] if call else []
+    def _obstacle(self, asker: bytes, ask: BusAsk) -> str:
+        """Why there is no room for another request; empty: there is."""
+        requests = [
+            *self._open.values(),
+            *(_Open(early.asker, early.ask.service, 0.0, len(early.ask.body)) for early in self._early.values()),
+        ]
+        if (call := self._open.get(ask.id)) is not None and call.asker != asker:
+            return f"{ask.service}: a request of another process has this id"
+        for subject, mine in (
+            (ask.service, [call for call in requests if call.service == ask.service]),
+            (asker.decode(errors="replace"), [call for call in requests if call.asker == asker]),
+        ):
+            if len(mine) >= OPEN_MAX:
+                return f"{subject}: {OPEN_MAX} requests are open"
+            if sum(call.bytes for call in mine) + len(ask.body) > _OPEN_BYTES_MAX:
+                return f"{subject}: the open requests have more than {_OPEN_BYTES_MAX} bytes"
+        return ""
+
+    def answer(self, service: bytes, answer: BusAnswer) -> list[BrokerOutgoingMessage]:
+        """A reply of `service` arrives: to the asker. A late one is dropped, as is one to what others were asked."""
+        call = self._open.get(answer.id)
+        if call is None or self.services.get(call.service) != service:
+            return []
+        del self._open[answer.id]
+        return [BrokerOutgoingMessage(call.asker, answer)]
 
     def expire(self, now: float) -> list[BrokerOutgoingMessage]:
         """Requests whose deadline has passed fail."""
@@ -89,6 +120,7 @@ class RequestAnswerCache:
 
     def __init__(self) -> None:
         self._answers: OrderedDict[str, BusAnswer | None] = OrderedDict()
+        self._bytes = 0  # of the bodies
 
     def begin(self, id_: str) -> bool:
         """A request has come. Is its id new? It is remembered as in progress."""
@@ -96,13 +128,20 @@ class RequestAnswerCache:
             return False
         self._answers[id_] = None
         while len(self._answers) > _ANSWERS_CACHED_MAX:
-            self._answers.popitem(last=False)
+            self._drop_oldest()
         return True
 
     def store(self, answer: BusAnswer) -> None:
         """The request with that id is answered."""
         if answer.id in self._answers:
             self._answers[answer.id] = answer
+            self._bytes += len(answer.body or b"")
+        while self._bytes > _ANSWER_BYTES_CACHED_MAX:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        _, answer = self._answers.popitem(last=False)
+        self._bytes -= len(answer.body or b"") if answer is not None else 0
 
     def lookup(self, id_: str) -> BusAnswer | None:
         """The answer to that id; None while it is in progress."""

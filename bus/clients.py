@@ -5,7 +5,7 @@ refused by name; once that is silent or its connection has ended, whoever says h
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container
 from typing import NamedTuple
 
 import msgspec
@@ -67,7 +67,7 @@ class BusClients:
         try:
             self._check(identity, hello)
         except BusHelloRefused as refused:
-            self._remember(hello.name, str(refused), now)
+            self.note_refusal(hello.name, str(refused), now)
             raise
         before = self.by_name.get(hello.name)
         is_new = before is None or before.identity != identity
@@ -103,8 +103,9 @@ class BusClients:
                 raise BusNamesakeHeard(before.identity)
             raise BusHelloRefused(f"{name}: process {hello.pid} is a second one, process {before.fact.pid} lives")
 
-    def _remember(self, name: str, reason: str, now: float) -> None:
-        self._counters["refused_hellos"] += 1
+    def note_refusal(self, name: str, reason: str, now: float) -> None:
+        """Something of a client is not taken: it is said in the broker's own row for a while."""
+        self._counters["refusals"] += 1
         self.last_refusal = reason
         self._refusals.pop(name, None)
         self._refusals[name] = _Refusal(reason, now)
@@ -144,10 +145,11 @@ class BusClients:
             self._present.pop(client.identity, None)
         self._younger.pop(name, None)
 
-    def too_many_dead(self) -> Iterator[str]:
-        """Names of dead clients beyond those that are remembered, the longest silent first."""
-        dead = [(client.hello_at, name) for name, client in self.by_name.items() if not client.fact.alive]
-        yield from (name for _, name in sorted(dead)[: max(0, len(dead) - _DEAD_MAX)])
+    def too_many_dead(self, owners: Container[str]) -> list[str]:
+        """Names of dead clients beyond those that are remembered: first who owns nothing, the longest silent first."""
+        dead = [name for name, client in self.by_name.items() if not client.fact.alive]
+        dead.sort(key=lambda name: (name in owners, self.by_name[name].hello_at))
+        return dead[: max(0, len(dead) - _DEAD_MAX)]
 
     def with_state(self, name: str, cut_off: str, now: float, stalled_s_max: float) -> ProcessFact:
         """What the process says of itself, and what only the broker sees: that it is stuck, or cut off."""

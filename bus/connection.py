@@ -57,6 +57,11 @@ class BusConnection:
         return self._handshake.session
 
     @property
+    def answered_at(self) -> float:
+        """When the broker answered a Hello last, by the monotonic clock."""
+        return self._answered_at
+
+    @property
     def broker_session(self) -> int | None:
         """Number of the broker's life; None before its first answer."""
         return self._handshake.broker_session

@@ -20,6 +20,8 @@ PART_BYTES_MAX = 256 << 10
 ROW_KEY_BYTES_MAX = 512
 _CONTROL_BYTES_MAX = 128 << 10  # of a message that carries neither rows nor the body of a request
 CAUSE_LENGTH_MAX = 1024
+REQUEST_BYTES_MAX = 1 << 20  # of the body of a request, or of its answer
+ERROR_LENGTH_MAX = 10_000
 FRAME_OVERHEAD_BYTES = 128  # what a message counts against credit besides its own bytes
 SUBSCRIBE_EVERY_WORD = "*"
 REMOTE_TAP_PREFIX = b"tool-remote-"  # of the identity of a remote tap, which only listens
@@ -178,17 +180,21 @@ class BusBeacon(BusMessage, tag="beacon"):
     tapped: bool = False  # does anybody subscribe to trace events?
 
 
+RequestId = Annotated[str, Meta(max_length=128)]
+RequestBody = Annotated[bytes, Meta(max_length=REQUEST_BYTES_MAX)]
+
+
 class BusAsk(BusMessage, tag="ask"):
     """A request to a service. The same `id` asked again is not executed again.
 
     `asked_at`: seconds of the machine's monotonic clock. `again`: it may have reached the service before.
     """
 
-    id: str
-    service: str
+    id: RequestId
+    service: ProcessName
     within_s: float
-    body: bytes
-    cause: str = ""
+    body: RequestBody
+    cause: Annotated[str, Meta(max_length=CAUSE_LENGTH_MAX)] = ""
     asked_at: float = 0.0
     again: bool = False
 
@@ -196,9 +202,9 @@ class BusAsk(BusMessage, tag="ask"):
 class BusAnswer(BusMessage, tag="answer"):
     """The one reply to an Ask: a body, or an error in words."""
 
-    id: str
-    body: bytes | None = None
-    error: str = ""
+    id: RequestId
+    body: RequestBody | None = None
+    error: Annotated[str, Meta(max_length=ERROR_LENGTH_MAX)] = ""
 
 
 AnyBusMessage = (
@@ -244,14 +250,14 @@ def unpack_bus_message(data: bytes) -> Any:
         raise MalformedBusMessage("bus message", path.rstrip("`").removeprefix("$."), why) from None
     if len(data) > _CONTROL_BYTES_MAX and not isinstance(message, _BULKY):
         raise MalformedBusMessage("bus message", "size", f"{type(message).__name__} of {len(data)} bytes")
-    if isinstance(message, CheckpointPart) and any(_is_too_long_a_key(row.key) for row in message.rows):
+    if isinstance(message, CheckpointPart) and any(is_too_long_a_key(row.key) for row in message.rows):
         raise MalformedBusMessage(
             f"{message.word} of {message.sender}", "key", f"longer than {ROW_KEY_BYTES_MAX} bytes"
         )
     return message
 
 
-def _is_too_long_a_key(key: str) -> bool:
+def is_too_long_a_key(key: str) -> bool:
     """Does the key have more bytes than `ROW_KEY_BYTES_MAX`?"""
     return len(key) > ROW_KEY_BYTES_MAX or (not key.isascii() and len(key.encode()) > ROW_KEY_BYTES_MAX)
 

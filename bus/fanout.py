@@ -45,7 +45,7 @@ _FEW_ROWS = 100  # of a stream leave between the parts of another's large checkp
 _TOOL_FRAMES_MAX = 20  # to one tool at a time: messages may have come meanwhile
 TOOL_QUEUE_BYTES_MAX = 32 << 20
 _BACKLOG_BYTES = 64 << 10
-_UNPROVEN_BYTES_MAX = 32 << 20  # that a subscriber may say it has read beyond what it has shown to have read
+UNPROVEN_BYTES_MAX = 32 << 20  # that a subscriber may say it has read beyond what it has shown to have read
 _WELCOMES_MAX = 16  # without an echo yet
 _UNANSWERED_BYTES_MAX = 8 << 20  # unread by a client that sends, and is sent nothing more
 
@@ -207,7 +207,7 @@ class SubscriberFanout:
             while subscriber.welcomes and subscriber.welcomes[0] <= echo:
                 subscriber.welcomes.popleft()
         claimed = min(bytes_read, subscriber.bytes_sent)
-        believed = min(claimed, subscriber.bytes_proven + _UNPROVEN_BYTES_MAX)
+        believed = min(claimed, subscriber.bytes_proven + UNPROVEN_BYTES_MAX)
         if bytes_read <= subscriber.bytes_read or (believed < claimed and believed <= subscriber.bytes_read):
             return []
         subscriber.bytes_read, subscriber.read_at = believed, now

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from bus.envelope import CheckpointPart, PublisherCredit, StreamRow, rows_to_parts
 
 PARTS_IN_FLIGHT_MAX = 8
+_REFUSED_AGAIN_S = 60.0
+_CREDIT_S_MAX = 10.0
 
 
 class StreamOutbox:
@@ -24,6 +26,9 @@ class StreamOutbox:
         self._full = False  # must the next checkpoint hold all rows?
         self._parts: deque[CheckpointPart] = deque()  # of the checkpoint that is leaving
         self._in_flight = 0  # parts without credit
+        self._moved_at = 0.0  # when a part left, or its credit came
+        self.refused = ""  # why the broker does not take the stream; empty: it does
+        self._refused_at = 0.0
 
     def publish(self, rows: Mapping[str, bytes], cause: str = "") -> tuple[int, int]:
         """Makes `rows` the whole stream. Returns (keys set, keys deleted) against last time."""
@@ -68,25 +73,43 @@ class StreamOutbox:
     def resend_all(self) -> None:
         """The broker has no rows of ours: the next checkpoint is full."""
         self._full = self.published
+        self.refused = ""
         self._parts.clear()
         self._in_flight = 0
 
-    def credit(self, message: PublisherCredit) -> None:
+    def refuse(self, reason: str, now: float) -> None:
+        """The broker does not take the stream: nothing of it leaves until `is_due_again`."""
+        self.resend_all()
+        self.refused, self._refused_at = reason, now
+
+    def is_due_again(self, now: float, answered_at: float) -> bool:
+        """Must the stream leave whole, although nobody has asked for it?
+
+        After a while of being refused; and if no credit comes from a broker that answers (`answered_at`): then parts or
+        credit were lost with a connection.
+        """
+        if self.refused:
+            return now - self._refused_at >= _REFUSED_AGAIN_S
+        return bool(self._in_flight) and min(now, answered_at) - self._moved_at >= _CREDIT_S_MAX
+
+    def credit(self, message: PublisherCredit, now: float) -> None:
         """The broker has taken a part."""
         self._in_flight = max(0, self._in_flight - 1)
+        self._moved_at = now
 
     def next_part(self, session: int, now: float) -> CheckpointPart | None:
         """The next part, if the broker's credit allows one; `mark_sent` must follow if it left."""
-        if self._in_flight >= PARTS_IN_FLIGHT_MAX:
+        if self.refused or self._in_flight >= PARTS_IN_FLIGHT_MAX:
             return None
         if not self._parts and (self._dirty or self._full):
             self._checkpoint(session, now)
         return self._parts[0] if self._parts else None
 
-    def mark_sent(self) -> None:
+    def mark_sent(self, now: float) -> None:
         """The part that `next_part` gave has left."""
         self._parts.popleft()
         self._in_flight += 1
+        self._moved_at = now
 
     @property
     def idle(self) -> bool:

@@ -216,8 +216,10 @@ class BusPeer:
                 self._subscriptions.compare_heads(message.heads)
             case BusWelcome():
                 self._greet(message, data)
-            case BusRefusal():
+            case BusRefusal(word=""):
                 self._connection.refused(message)
+            case BusRefusal():
+                self._publications.refused(message)
             case PublisherCredit():
                 self._publications.credit(message)
             case ResendCheckpoint():
@@ -244,13 +246,14 @@ class BusPeer:
             await asyncio.sleep(BUS_TICK_S)
 
     def _hello(self) -> BusHello:
+        problems = (*([self.refusal] if self.refusal else []), *self._publications.problems)
         return BusHello(
             name=self.name,
             session=self.session,
             pid=os.getpid(),
             progress=self.progress,
-            ready=self.ready and not self.refusal,
-            waiting=tuple(map(_sayable, (*([self.refusal] if self.refusal else []), *self.waiting)))[:_REASONS_MAX],
+            ready=self.ready and not problems,
+            waiting=tuple(map(_sayable, (*problems, *self.waiting)))[:_REASONS_MAX],
             counters=dict(self.counters),
             protocol=BUS_PROTOCOL,
         )

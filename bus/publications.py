@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from bus.connection import BusConnection
-from bus.envelope import PublisherCredit, ResendCheckpoint
+from bus.envelope import BusRefusal, PublisherCredit, ResendCheckpoint
 from bus.outbox import StreamOutbox
-from schemas import codec
+from bus.row_encoding import RowEncoder
 
 
 class StreamPublications:
@@ -19,6 +19,7 @@ class StreamPublications:
         self._connection = connection
         self._outboxes: dict[str, StreamOutbox] = {}  # by word
         self._published: dict[str, dict[str, tuple[Struct, bytes]]] = {}  # by word and key: the last value, its bytes
+        self._encoder = RowEncoder()
         self._may_send = asyncio.Event()
         self._credit_came = asyncio.Event()
 
@@ -31,23 +32,41 @@ class StreamPublications:
     def _encode(self, word: str, rows: Mapping[str, Struct]) -> dict[str, bytes]:
         """The rows as bytes; an object that was published last time is not encoded again."""
         before, now = self._published.get(word, {}), {}
+        withheld_before = self._encoder.count
         for key, value in rows.items():
             earlier = before.get(key)
-            now[key] = (
-                earlier if earlier is not None and earlier[0] is value else (value, codec.encode_row_value(value))
-            )
+            if earlier is not None and earlier[0] is value:
+                now[key] = earlier
+            elif (data := self._encoder.encode(word, key, value)) is not None:
+                now[key] = (value, data)
+            elif earlier is not None:
+                now[key] = earlier
+        self._encoder.keep_only(word, rows)
+        self._report_withheld(withheld_before)
         self._published[word] = now
         return {key: data for key, (_, data) in now.items()}
 
+    def _report_withheld(self, count_before: int) -> None:
+        problems = self._encoder.problems
+        self._connection.counters["rows_withheld"] = self._encoder.count
+        if problems and self._encoder.count != count_before:
+            self._connection.malformed(problems[-1])
+
     def update_row(self, word: str, key: str, value: Struct | None, cause: str) -> None:
         """Changes one row of a published stream."""
-        self.outbox(word).update_row(key, None if value is None else codec.encode_row_value(value), cause)
-        self._may_send.set()
+        self.update_rows(word, {key: value}, {key: cause})
 
     def update_rows(self, word: str, changes: Mapping[str, Struct | None], causes: Mapping[str, str]) -> None:
         """Changes rows of a published stream; None deletes. `causes`: of those keys that have any."""
-        encode = codec.encode_row_value
-        rows = {key: None if value is None else encode(value) for key, value in changes.items()}
+        withheld_before = self._encoder.count
+        rows: dict[str, bytes | None] = {}
+        for key, value in changes.items():
+            if value is None:
+                self._encoder.forget(word, key)
+                rows[key] = None
+            elif (data := self._encoder.encode(word, key, value)) is not None:
+                rows[key] = data
+        self._report_withheld(withheld_before)
         self.outbox(word).update_rows(rows, causes)
         self._may_send.set()
 
@@ -63,6 +82,12 @@ class StreamPublications:
                 return False
         return True
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What others do not hear of us, with the reason: rows that cannot travel, streams that the broker refuses."""
+        refused = (f"{word}: not taken: {outbox.refused}" for word, outbox in self._outboxes.items() if outbox.refused)
+        return (*refused, *self._encoder.problems)
+
     def outbox(self, word: str) -> StreamOutbox:
         """Of a stream, made when it is first spoken of."""
         if word not in self._outboxes:
@@ -74,7 +99,7 @@ class StreamPublications:
     def credit(self, credit: PublisherCredit) -> None:
         """The broker has taken a part."""
         if outbox := self._outboxes.get(credit.word):
-            outbox.credit(credit)
+            outbox.credit(credit, time.monotonic())
             self._credit_came.set()
             self._may_send.set()
 
@@ -90,8 +115,19 @@ class StreamPublications:
             outbox.resend_all()
         self._may_send.set()
 
+    def refused(self, refusal: BusRefusal) -> None:
+        """The broker does not take a stream."""
+        if outbox := self._outboxes.get(refusal.word):
+            outbox.refuse(refusal.reason, time.monotonic())
+            self._connection.malformed(f"{refusal.word}: not taken: {refusal.reason}")
+
     def retry(self) -> None:
-        """Lets `send_forever` try again what could not be sent."""
+        """Lets `send_forever` try again what could not be sent, or was refused, or was lost with a connection."""
+        now = time.monotonic()
+        for outbox in self._outboxes.values():
+            if outbox.is_due_again(now, self._connection.answered_at):
+                self._connection.counters["streams_sent_again"] += 1
+                outbox.resend_all()
         self._may_send.set()
 
     async def send_forever(self) -> None:
@@ -105,4 +141,4 @@ class StreamPublications:
                 while (part := outbox.next_part(self._connection.session, time.time())) is not None:
                     if not await self._connection.send(part):
                         break
-                    outbox.mark_sent()
+                    outbox.mark_sent(time.monotonic())

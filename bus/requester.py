@@ -58,7 +58,10 @@ class BusRequester:
             del self._open[ask.id]
         if answer.error or answer.body is None:
             raise BusAskFailed(answer.error or f"{service}: empty answer")
-        return msgspec.msgpack.decode(answer.body, type=REPLY_TYPE_OF_REQUEST[type(request)])
+        try:
+            return msgspec.msgpack.decode(answer.body, type=REPLY_TYPE_OF_REQUEST[type(request)])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BusAskFailed(f"{service}: malformed answer: {error}") from None
 
     def settle(self, answer: BusAnswer) -> None:
         """An answer has come; one to a request that is no longer open is ignored."""

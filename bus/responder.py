@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from bus.calls import RequestAnswerCache
 from bus.connection import BusConnection
-from bus.envelope import BusAnswer, BusAsk
+from bus.envelope import ERROR_LENGTH_MAX, REQUEST_BYTES_MAX, BusAnswer, BusAsk
 from bus.traces import BusTracer
 from schemas import codec
 from schemas.requests import AnyBusRequest, BusRequest, request_name
@@ -55,17 +55,25 @@ class BusResponder:
         name = self._connection.name
         try:
             request = _requests.decode(ask.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._connection.malformed(f"request to {name}: {error}")
-            return BusAnswer(id=ask.id, error=f"{name}: malformed request: {error}")
+            return _error_answer(ask, f"{name}: malformed request: {error}")
         handler = self._handlers.get(type(request))
         if handler is None:
-            return BusAnswer(id=ask.id, error=f"{name}: does not answer {request_name(request)}")
+            return _error_answer(ask, f"{name}: does not answer {request_name(request)}")
         try:
             reply = handler(request)
             if not isinstance(reply, Struct):
                 reply = await reply
+            body = codec.encode_row_value(reply)
         except Exception as error:  # a failing handler fails its request, not the process
             self._connection.counters["failed_requests"] += 1
-            return BusAnswer(id=ask.id, error=f"{name}: {type(error).__name__}: {error}")
-        return BusAnswer(id=ask.id, body=codec.encode_row_value(reply))
+            return _error_answer(ask, f"{name}: {type(error).__name__}: {error}")
+        if len(body) > REQUEST_BYTES_MAX:
+            return _error_answer(ask, f"{name}: the answer has {len(body)} bytes, more than {REQUEST_BYTES_MAX}")
+        return BusAnswer(id=ask.id, body=body)
+
+
+def _error_answer(ask: BusAsk, text: str) -> BusAnswer:
+    """An error in words, of bounded size, that can be encoded."""
+    return BusAnswer(id=ask.id, error=text[:ERROR_LENGTH_MAX].encode(errors="replace").decode())

@@ -19,6 +19,7 @@ class BusStream:
     session: int = 0
     seq: int = 0
     rows: dict[str, StreamRow] = field(default_factory=dict)
+    bytes: int = 0  # that the rows cost in memory, at most
 
     def follows(self, message: CheckpointPart) -> bool:
         """May this part's checkpoint be applied to the rows as they are?"""
@@ -65,6 +66,7 @@ class CheckpointAssembly:
     """Collects the parts of one checkpoint as they come, so that the last part costs little more than the others."""
 
     def __init__(self) -> None:
+        self.bytes = 0  # that its parts cost in memory
         self._order = CheckpointPartOrder()
         self._parts: list[CheckpointPart] = []
         self._rows: dict[str, StreamRow] = {}
@@ -74,6 +76,7 @@ class CheckpointAssembly:
         """The whole checkpoint once its last part is there; None before. Raises StreamGap."""
         complete = self._order.add(message)
         if message.part == 0:
+            self.bytes = 0
             self._parts, self._rows, self._deleted = [], {}, set()
         self._parts.append(message)
         rows = self._rows

@@ -6,6 +6,7 @@ from collections import deque
 from bus.connection import BusConnection
 from bus.envelope import BusTraceEvent
 
+_EVENT_LENGTH_MAX = 1000  # of a cause's name without its moment: bus.envelope.CAUSE_LENGTH_MAX
 TRACES_WAITING_MAX = 1000  # more are dropped and counted
 
 
@@ -41,6 +42,7 @@ class BusTracer:
 
 def new_trace_cause(event: str) -> str:
     """A name for an event that begins now: `<event>#<time in base 36>`; one that has such a name keeps it."""
+    event = event[:_EVENT_LENGTH_MAX].encode(errors="replace").decode()
     return event if "#" in event else f"{event}#{_base36(time.time_ns() // 1_000_000)}"
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import zmq
 
-from bus.envelope import BUS_PROTOCOL, BusHello, SubscribeWords, pack_bus_message
-from bus.fanout import WINDOW_BYTES
+from bus.envelope import BUS_PROTOCOL, BusHello, SubscriberCredit, SubscribeWords, pack_bus_message
+from bus.fanout import UNPROVEN_BYTES_MAX, WINDOW_BYTES
 from bus.peer import BusPeer
 from schemas.facts import EndpointSliceFact, NodeFact, ProcessFact
 from tests.processes.bus.conftest import BrokerProcess
@@ -101,6 +101,37 @@ def test_a_subscriber_that_never_reads_costs_a_bounded_amount_and_is_cut_off_by_
 
             assert "not read" in await until_heard(subscriber, cut_off_reason, within_s=DEADLINE_S)
             assert process(subscriber, "bus").counters["hearers_cut_off"] >= 1  # type: ignore[union-attr]
+
+    run(story)
+
+
+def test_a_subscriber_that_lies_about_what_it_has_read_costs_a_bounded_amount(
+    broker: BrokerProcess, client: Client
+) -> None:
+    """It never reads; ZeroMQ's queue to it, which the broker does not see, must not grow with all that is said."""
+
+    async def story() -> None:
+        async with BusPeer("kube-watch", broker.bus) as publisher, BusPeer("routing", broker.bus) as subscriber:
+            subscriber.subscribe("process")
+            client.hello()
+            client.send(pack_bus_message(SubscribeWords(words=("endpoint-slice",))))
+            before = 0
+            for turn in range(TURNS):
+                value = f"{turn:04}" + "s" * 1600
+                rows = {f"x/{n}": EndpointSliceFact(service=value, ip_version=4) for n in range(ROWS)}
+                publisher.publish("endpoint-slice", rows)
+                client.hello()
+                client.send(pack_bus_message(SubscriberCredit(bytes=1 << 60)))
+                assert await publisher.flush(DEADLINE_S)
+                before = before or memory_bytes(broker.pid)
+
+            def cut_off_reason() -> str:
+                client.hello()
+                row = process(subscriber, "reads-nothing")
+                return row.cut_off if row else ""
+
+            assert "not read" in await until_heard(subscriber, cut_off_reason, within_s=DEADLINE_S)
+            assert memory_bytes(broker.pid) - before < UNPROVEN_BYTES_MAX + GROWTH_MAX
 
     run(story)
 

@@ -161,7 +161,7 @@ class Publisher(Client):
 
     def take(self, message: Any) -> None:
         if isinstance(message, PublisherCredit):
-            self.outbox.credit(message)
+            self.outbox.credit(message, 0.0)
         elif isinstance(message, ResendCheckpoint):
             self.outbox.resend_all()
 
@@ -170,7 +170,7 @@ class Publisher(Client):
         while self.welcome and (part := self.outbox.next_part(self.session, self.wire.now)) is not None:
             if not self.send(part):
                 break
-            self.outbox.mark_sent()
+            self.outbox.mark_sent(0.0)
 
 
 class Subscriber(Client):

@@ -12,8 +12,8 @@ def test_a_request_to_a_live_service_goes_there_and_its_answer_comes_back() -> N
     board.join("cni", CNI)
     assert board.ask(ASKER, ASK, now=0.0) == [BrokerOutgoingMessage(CNI, ASK)]
     answer = BusAnswer(id="1", body=b"done")
-    assert board.answer(answer) == [BrokerOutgoingMessage(ASKER, answer)]
-    assert board.answer(answer) == [], "a second answer is nobody's"
+    assert board.answer(CNI, answer) == [BrokerOutgoingMessage(ASKER, answer)]
+    assert board.answer(CNI, answer) == [], "a second answer is nobody's"
 
 
 def test_a_request_to_a_service_that_is_not_there_fails_at_once_by_name() -> None:
@@ -40,7 +40,7 @@ def test_a_request_fails_at_its_deadline_and_a_late_answer_is_dropped() -> None:
     board.ask(ASKER, ASK, now=0.0)
     assert board.expire(4.9) == []
     assert board.expire(5.0) == [BrokerOutgoingMessage(ASKER, BusAnswer(id="1", error="cni: no answer in time"))]
-    assert board.answer(BusAnswer(id="1", body=b"late")) == []
+    assert board.answer(CNI, BusAnswer(id="1", body=b"late")) == []
 
 
 def test_a_repeated_request_is_answered_from_memory() -> None:

@@ -9,7 +9,7 @@ def send_all(outbox: StreamOutbox) -> list[CheckpointPart]:
     """What may leave now."""
     parts = []
     while (part := outbox.next_part(1, 0.0)) is not None:
-        outbox.mark_sent()
+        outbox.mark_sent(0.0)
         parts.append(part)
     return parts
 
@@ -17,7 +17,7 @@ def send_all(outbox: StreamOutbox) -> list[CheckpointPart]:
 def give_credit(outbox: StreamOutbox, store: StreamStore, parts: list[CheckpointPart]) -> None:
     for part in parts:
         store.accept(part)
-        outbox.credit(PublisherCredit(word=part.word, session=part.session, seq=part.seq, part=part.part))
+        outbox.credit(PublisherCredit(word=part.word, session=part.session, seq=part.seq, part=part.part), 0.0)
 
 
 def values_of(store: StreamStore) -> dict[str, bytes]:

@@ -32,10 +32,10 @@ class World:
     def carry(self, lose: bool) -> None:
         """Lets the publisher send all it may; the fan-out reaches the subscriber, or is lost."""
         while (part := self.outbox.next_part(self.session, self.now)) is not None:
-            self.outbox.mark_sent()
+            self.outbox.mark_sent(0.0)
             try:
                 fan_out = self.store.accept(part)
-                self.outbox.credit(PublisherCredit(word=WORD, session=part.session, seq=part.seq, part=part.part))
+                self.outbox.credit(PublisherCredit(word=WORD, session=part.session, seq=part.seq, part=part.part), 0.0)
             except CheckpointPartRefused:
                 self.outbox.resend_all()
                 continue
@@ -116,11 +116,11 @@ def test_a_checkpoint_of_many_parts_is_seen_whole_or_not_at_all() -> None:
     world.publish({f"key-{n}": b"x" * 1000 for n in range(1200)})
     sizes = set()
     while (part := world.outbox.next_part(world.session, 0.0)) is not None:
-        world.outbox.mark_sent()
+        world.outbox.mark_sent(0.0)
         for message in world.store.accept(part) or ():
             world.mirror.apply(message)
             sizes.add(len(world.view()))
-        world.outbox.credit(PublisherCredit(word=WORD, session=part.session, seq=part.seq, part=part.part))
+        world.outbox.credit(PublisherCredit(word=WORD, session=part.session, seq=part.seq, part=part.part), 0.0)
     assert sizes == {1, 1200}
 
 
@@ -131,10 +131,10 @@ def test_rows_coalesce_by_key_while_the_broker_gives_no_credit() -> None:
     for value in range(1000):
         outbox.update_row("n", b"%d" % value)
         while outbox.next_part(1, 0.0) is not None:
-            outbox.mark_sent()
+            outbox.mark_sent(0.0)
             parts_sent += 1
     assert parts_sent == 8
-    outbox.credit(PublisherCredit(word=WORD, session=1, seq=1, part=0))
+    outbox.credit(PublisherCredit(word=WORD, session=1, seq=1, part=0), 0.0)
     part = outbox.next_part(1, 0.0)
     assert part is not None
     assert [(row.key, row.value) for row in part.rows] == [("n", b"999")]
@@ -144,6 +144,6 @@ def test_a_publisher_that_says_the_same_again_says_nothing() -> None:
     outbox = StreamOutbox(OWNER, WORD)
     outbox.publish({"n": b"0"})
     while outbox.next_part(1, 0.0) is not None:
-        outbox.mark_sent()
+        outbox.mark_sent(0.0)
     assert outbox.publish({"n": b"0"}) == (0, 0)
     assert outbox.next_part(1, 0.0) is None
