@@ -15,6 +15,7 @@ config            a node's configuration, read from environment variables
 calico_vpp        the JSON in some of these variables, as users of Calico/VPP know it
 config_notices    what of a configuration is accepted and changes nothing, or is not known
 spelling          what is said of a name that nobody knows
+own_addresses     a node's own addresses, as its uplinks have them
 addresses         how the text of an address is read: as Kubernetes and Calico read it
 env_readers       how the text of a variable is read
 lenient_json      how its JSON is read: as Go reads it

@@ -38,6 +38,7 @@ from schemas.facts import (
     UplinkFact,
 )
 from schemas.intents import DEFAULT_TABLE, Intent, RouteIntent, RoutePath
+from schemas.own_addresses import moved_address_problems, node_on_its_uplinks
 
 _TCP = 6
 _ZONE_LABEL = "topology.kubernetes.io/zone"
@@ -79,8 +80,13 @@ class _ServedServices:
 
 def local_service_node(facts: ServicesManagerFacts) -> LocalServiceNode:
     """This node, as far as it is known."""
-    node = facts.nodes.get(facts.me, NodeFact())
+    node = _own_node(facts)
     return LocalServiceNode(facts.me, node.address(4), node.address(6), node.labels.get(_ZONE_LABEL, ""))
+
+
+def _own_node(facts: ServicesManagerFacts) -> NodeFact:
+    """This node, with the addresses by which packets reach it."""
+    return node_on_its_uplinks(facts.nodes.get(facts.me, NodeFact()), facts.uplinks.values())
 
 
 def is_node_leaving(facts: ServicesManagerFacts) -> bool:
@@ -206,9 +212,10 @@ def service_intents(facts: ServicesManagerFacts, services: _ServedServices) -> I
         yield from _discard_routes(facts)
     relayed = _relayed_prefixes(facts, services)
     yield from _relay_routes(facts, relayed)
-    me, untouched = facts.nodes.get(facts.me, NodeFact()), {*facts.prefixes, *relayed}
+    me, untouched = _own_node(facts), {*facts.prefixes, *relayed}
     members = snat.snat_members(facts.uplinks.values(), facts.pods.values(), facts.pools)
-    yield from snat.snat_intents(me, facts.nodes, facts.pools, untouched, members)
+    nodes = {**facts.nodes, facts.me: me}
+    yield from snat.snat_intents(me, nodes, facts.pools, untouched, members)
 
 
 def _host_prefix(address: str) -> str:
@@ -249,4 +256,6 @@ def services_health_problems(facts: ServicesManagerFacts) -> list[str]:
     node = facts.nodes.get(facts.me)
     if node is None:
         return [f"Node {facts.me}: not in Kubernetes"]
-    return [] if snat.snat_addresses(node) else [f"Node {facts.me}: no address, so no source NAT and no node ports"]
+    if not snat.snat_addresses(node):
+        return [f"Node {facts.me}: no address, so no source NAT and no node ports"]
+    return moved_address_problems(facts.me, node, facts.uplinks.values())

@@ -15,9 +15,10 @@ from actors.services.desired import (
     ServicesManagerFacts,
     resolve_service_conflicts,
     serve_each_service,
+    services_health_problems,
 )
 from actors.vpp_writer.kinds import kind_of_intent
-from schemas.cnat import CNAT_HASH_BITS, SnatExclusionIntent, TranslationBackend, TranslationIntent
+from schemas.cnat import CNAT_HASH_BITS, SnatAddressesIntent, SnatExclusionIntent, TranslationBackend, TranslationIntent
 from schemas.facts import (
     BgpConfigurationFact,
     EndpointSliceFact,
@@ -156,6 +157,20 @@ def test_an_external_policy_local_keeps_the_outside_to_this_node_and_tells_of_it
     remote = cluster(web, slice_of(REMOTE))
     assert set(translations(remote)) == {(VIP, 80, TCP), (EXTERNAL, 80, TCP)}
     assert resolve_service_conflicts(remote, serve_each_service(remote)).addresses == {}
+
+
+def test_node_ports_and_source_nat_go_by_the_address_that_the_uplink_has_now() -> None:
+    """Kubernetes learns late, or never, that a node has another address; packets come to the new one at once."""
+    web = service(ServicePort(80, node_port=30080), type="NodePort")
+    moved = UplinkFact("running", addresses=("192.0.2.9/24", "2001:db8::1/64"))
+    changed = cluster(web, slice_of(LOCAL), uplinks={"eth0": moved})
+    assert ("192.0.2.9", 30080, TCP) in translations(changed)
+    assert ("192.0.2.1", 30080, TCP) not in translations(changed)
+    intents = intents_of(changed).values()
+    assert SnatAddressesIntent("192.0.2.9", "2001:db8::1") in intents
+    assert "192.0.2.9/32" in {i.prefix for i in intents if isinstance(i, SnatExclusionIntent)}
+    assert any("192.0.2.9" in problem for problem in services_health_problems(changed))
+    assert services_health_problems(cluster(web, uplinks={"eth0": UPLINK})) == []
 
 
 THE_CLUSTERS = {"default": BgpConfigurationFact(service_external_ips=("203.0.113.0/24",))}
