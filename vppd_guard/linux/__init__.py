@@ -15,6 +15,7 @@ tap                                             Linux's side of the host tap: ma
 
 links                                           links as netlink shows them
 addresses, routes, rules, neighbours, nexthops  read, and put back
+gateways                                        led to while routes by them are put back
 settings                                        name, MAC, MTU, flags, sizes, master, IPv6 token
 sysctl                                          the settings of one link below /proc/sys/net
 ethtool                                         queues, rings and offloads

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Sequence
 
 from vppd_guard.linux.attributes import (
+    netlink_ip_text,
     netlink_number,
     netlink_u32,
     pack_netlink_attributes,
@@ -14,6 +15,7 @@ from vppd_guard.linux.attributes import (
     parse_netlink_attributes,
 )
 from vppd_guard.linux.captured import LinuxNexthop
+from vppd_guard.linux.gateways import reachable_gateways
 from vppd_guard.linux.netlink import NLM_F_CREATE, NLM_F_REPLACE, NetlinkRequest, NetlinkSocket
 
 _RTM_NEWNEXTHOP, _RTM_GETNEXTHOP = 104, 106
@@ -57,8 +59,22 @@ def apply_link_nexthops(netlink: NetlinkSocket, index: int, nexthops: Sequence[L
     """Adds the objects that are missing or different. Returns what could not be done, in words."""
     present = set(read_link_nexthops(netlink, index)) if nexthops else set()
     missing = [one for one in nexthops if one not in present]
-    errors = netlink.execute_all([_add_request(index, one) for one in missing])
-    return [f"next hop {one.id}: {e.strerror}" for one, e in zip(missing, errors, strict=True) if e]
+    refused = _add(netlink, index, missing)
+    if refused:
+        with reachable_gateways(netlink, index, {gateway for one, _ in refused for gateway in _gateways(one)}):
+            refused = _add(netlink, index, [one for one, _ in refused])
+    return [f"next hop {one.id}: {error.strerror}" for one, error in refused]
+
+
+def _add(
+    netlink: NetlinkSocket, index: int, nexthops: Sequence[LinuxNexthop]
+) -> Sequence[tuple[LinuxNexthop, OSError]]:
+    errors = netlink.execute_all([_add_request(index, one) for one in nexthops])
+    return [(one, error) for one, error in zip(nexthops, errors, strict=True) if error]
+
+
+def _gateways(nexthop: LinuxNexthop) -> Sequence[str]:
+    return [netlink_ip_text(payload) for kind, payload in nexthop.attributes if kind == _NHA_GATEWAY]
 
 
 def _add_request(index: int, nexthop: LinuxNexthop) -> NetlinkRequest:

@@ -22,6 +22,7 @@ from vppd_guard.linux.attributes import (
 )
 from vppd_guard.linux.captured import LinuxHop, LinuxRoute, RawNetlinkAttributes
 
+RTM_NEWROUTE, RTM_DELROUTE = 24, 25
 _RTA_DST, _RTA_SRC, RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_METRICS = 1, 2, 4, 5, 6, 7, 8
 _RTA_MULTIPATH, _RTA_FLOW, _RTA_CACHEINFO, _RTA_TABLE, _RTA_VIA, _RTA_PREF = 9, 11, 12, 15, 18, 20
 _RTA_ENCAP_TYPE, _RTA_ENCAP, _RTA_EXPIRES, _RTA_TTL_PROPAGATE, _RTA_NH_ID = 21, 22, 23, 26, 30

@@ -13,10 +13,11 @@ from vppd_guard.linux import route_codec
 from vppd_guard.linux.attributes import AF_INET, AF_INET6, netlink_u32, pack_netlink_attribute
 from vppd_guard.linux.captured import ROUTE_PROTOCOL_KERNEL, ROUTE_TYPE_UNICAST, LinuxRoute
 from vppd_guard.linux.differences import comparable_linux_route, linux_route_words, routes_expire_alike
+from vppd_guard.linux.gateways import reachable_gateways
 from vppd_guard.linux.links import all_linux_links
 from vppd_guard.linux.netlink import NLM_F_APPEND, NLM_F_CREATE, NetlinkRequest, NetlinkSocket
 
-_RTM_NEWROUTE, _RTM_DELROUTE, _RTM_GETROUTE = 24, 25, 26
+_RTM_GETROUTE = 26
 _TYPE_MULTICAST = 5
 _PROTOCOL_REDIRECT = 1  # a router's advice of the moment
 _FAMILIES = (AF_INET, AF_INET6)
@@ -63,7 +64,10 @@ def remove_link_routes(netlink: NetlinkSocket, index: int, routes: Sequence[Linu
     """Removes these routes of the link."""
     indexes = {link.name: link.index for link in all_linux_links(netlink)} if routes else {}
     netlink.execute_all(
-        [NetlinkRequest(_RTM_DELROUTE, route_codec.encode_linux_route(route, index, indexes)) for route in routes]
+        [
+            NetlinkRequest(route_codec.RTM_DELROUTE, route_codec.encode_linux_route(route, index, indexes))
+            for route in routes
+        ]
     )
 
 
@@ -83,13 +87,30 @@ def _add(netlink: NetlinkSocket, index: int, indexes: Mapping[str, int], routes:
     for route in routes:
         try:
             body = route_codec.encode_linux_route(route, index, indexes)
-            pending.append((route, NetlinkRequest(_RTM_NEWROUTE, body, NLM_F_CREATE | NLM_F_APPEND)))
+            pending.append((route, NetlinkRequest(route_codec.RTM_NEWROUTE, body, NLM_F_CREATE | NLM_F_APPEND)))
         except OSError as error:
             problems.append(f"route {linux_route_words(route)}: {error.strerror}")
+    refused = _add_in_turns(netlink, pending)
+    if refused:
+        with reachable_gateways(netlink, index, {gateway for (route, _), _ in refused for gateway in _gateways(route)}):
+            refused = _add_in_turns(netlink, [one for one, _ in refused])
+    return problems + [f"route {linux_route_words(route)}: {error.strerror}" for (route, _), error in refused]
+
+
+def _add_in_turns(
+    netlink: NetlinkSocket, pending: Sequence[tuple[LinuxRoute, NetlinkRequest]]
+) -> Sequence[tuple[tuple[LinuxRoute, NetlinkRequest], OSError]]:
+    """Returns what the kernel takes not even after all others."""
     while pending:
         errors = netlink.execute_all([request for _, request in pending])
         refused = [(p, e) for p, e in zip(pending, errors, strict=True) if e and e.errno != errno.EEXIST]
         if len(refused) == len(pending):
-            return problems + [f"route {linux_route_words(route)}: {error.strerror}" for (route, _), error in refused]
+            return refused
         pending = [one for one, _ in refused]
-    return problems
+    return ()
+
+
+def _gateways(route: LinuxRoute) -> set[str]:
+    """Those on the captured link."""
+    hops = {hop.gateway for hop in route.hops if not hop.link}
+    return {gateway for gateway in hops | {route.gateway} if gateway is not None}

@@ -56,6 +56,10 @@ class Pair:
     def addresses(self) -> list[str]:
         return [a.address for a in self.capture().addresses]
 
+    def routes(self) -> set[str]:
+        """Destinations in all tables, of both families."""
+        return {str(r["dst"]) for family in ("-4", "-6") for r in self.ip(f"{family} route show table all")}
+
     def there_and_back(self) -> None:
         self.ip(f"link set e0 netns {self.away}")
         subprocess.run(["ip", "-n", self.away, "link", "set", "e0", "netns", self.home], check=True)
@@ -84,11 +88,30 @@ def test_a_thousand_routes_are_back(pair: Pair) -> None:
     assert len(pair.ip("route show via 192.0.2.1")) == len(routes)
 
 
+def test_routes_are_back_to_whose_gateway_no_route_leads_any_more(pair: Pair) -> None:
+    """Linux asks for one only when it takes a route: an administrator may have removed it since."""
+    for line in (
+        *("addr add 192.0.2.7/24 dev e0 noprefixroute", "route add 192.0.2.0/24 dev e0"),
+        *("addr add 2001:db8::7/64 dev e0 noprefixroute", "route add 2001:db8::/64 dev e0"),
+        *("route add 10.1.0.0/16 via 192.0.2.1", "route add 2001:db8:1::/48 via 2001:db8::1"),
+        "route add 10.2.0.0/16 table 77 nexthop via 192.0.2.1 dev e0 nexthop via 192.0.2.2 dev e0",
+        *("nexthop add id 5 via 192.0.2.3 dev e0", "route add 10.3.0.0/16 nhid 5"),
+        *("route del 192.0.2.0/24 dev e0", "route del 2001:db8::/64 dev e0"),
+    ):
+        pair.ip(line)
+    before, captured = pair.routes(), pair.capture()
+    assert {"10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16", "2001:db8:1::/48"} <= before
+    pair.there_and_back()
+    pair.restore(captured)
+    assert pair.routes() == before
+    assert link_differences(captured, pair.capture()) == []
+
+
 def test_what_cannot_be_restored_is_told_and_the_rest_is_done(pair: Pair) -> None:
     for line in ("link add br0 type bridge", "addr add 192.0.2.7/24 dev e0", "link set e0 master br0 mtu 1400"):
         pair.ip(line)
     before = pair.capture()
-    bad = LinuxRoute("10.1.0.0/16", gateway="203.0.113.1", table=77)
+    bad = LinuxRoute("10.1.0.0/16", gateway="192.0.2.1", source="203.0.113.1", table=77)
     captured = replace(before, routes=(bad, LinuxRoute("10.2.0.0/16", gateway="192.0.2.1")))
     pair.ip("link del br0")
     pair.there_and_back()
