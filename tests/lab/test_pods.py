@@ -39,6 +39,21 @@ def test_a_deleted_pod_leaves_nothing(lab: Lab) -> None:
     assert pings.ping(lab.pods["b2"].netns, pod.ip4, 0.5) is None
 
 
+def test_a_pod_whose_namespace_has_vanished_leaves_nothing_after_a_del_that_does_not_name_it(lab: Lab) -> None:
+    pod = pods.add(lab, "vanished", "node1")
+    linux.end_processes(linux.pids_in(pod.netns), 0.5)
+    linux.ip(f"netns del {pod.netns}")
+    try:
+        assert pods.call_del(lab, pod, names_namespace=False).successful
+        until(lambda: not mentions(lab, pod), "VPP and the bus forget the pod")
+        assert records(lab, pod) == []
+        again = pods.add(lab, "again", "node1")
+        assert again.ip4 != pod.ip4
+    finally:
+        pods.delete(lab, "vanished")
+        pods.delete(lab, "again")
+
+
 def test_a_del_takes_the_interface_out_of_a_living_namespace(lab: Lab) -> None:
     pod = pods.add(lab, "stay", "node1")
     try:

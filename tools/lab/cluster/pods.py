@@ -206,9 +206,10 @@ def _terminate(lab: Lab, pod: LabPod) -> None:
         kube.annotate(lab, "pods", pod.namespace, pod.name, {POD_IP: "", POD_IPS: ""})
 
 
-def call_del(lab: Lab, pod: LabPod) -> pb.DelReply:
-    """The plugin's DEL call. Raises PodFailed if there is no answer."""
-    request = pb.DelRequest(interface_name=INTERFACE, netns=f"/var/run/netns/{pod.netns}")
+def call_del(lab: Lab, pod: LabPod, *, names_namespace: bool = True) -> pb.DelReply:
+    """The plugin's DEL call; runtimes may repeat it without the namespace's path. Raises PodFailed if unanswered."""
+    path = f"/var/run/netns/{pod.netns}" if names_namespace else ""
+    request = pb.DelRequest(interface_name=INTERFACE, netns=path)
     reply: pb.DelReply = _call(lab, pod, "Del", request)
     return reply
 
