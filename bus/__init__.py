@@ -33,6 +33,11 @@ lock           one process a lock file
 process_start  when a process started: with its id, which process it is
 log            one structured line on stderr for a batch of work
 whole_files    files that are written whole, or not at all
-sockets        the sockets of broker and client; with `remote_tap` the only file that imports zmq
-remote_tap     the broker's TCP socket for taps from other machines, encrypted
+descriptors    how many files this process may have open, and has
+sockets        the sockets of broker and client
+connection_limit  closes the broker's entrance while descriptors are left
+entrance       looks whether clients can come in, and mends what can be mended
+remote_tap     the TCP socket for taps from other machines, encrypted
+tap_door       the process that has it
+tap_door_process  which the broker's process keeps running
 """

@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from types import FrameType
 
 from bus.broker import Broker
+from bus.entrance import EntranceCrowded, EntranceWatch
 from bus.fanout import BrokerOutgoingFrame
 from bus.lock import LockFileHeld
 from bus.log import ProcessLog
-from bus.remote_tap import BadCurveKeys
-from bus.sockets import BrokerSockets, BrokerUnreachable, CannotListenForTaps, UnsafeBusDirectory
+from bus.sockets import BrokerSockets, BrokerUnreachable, UnsafeBusDirectory
+from bus.tap_door_process import CannotOpenTapDoor, TapDoorProcess
 from schemas.config import NodeConfigError, describe_env_variables, node_config_from_env
 
 _TICK_S = 0.1
 _LOG_EVERY_S = 60.0
-_LOOK_EVERY_S = 1.0
 _QUIET_S = 0.05  # tools are served when nothing has come for so long,
 _TOOLS_WAIT_S_MAX = 1.0  # and, if it is never quiet, when they have waited for so long
 
@@ -48,29 +48,6 @@ def _deliver(sockets: BrokerSockets, broker: Broker, frames: Iterable[BrokerOutg
             pending.extend(broker.connection_lost(to))
 
 
-class _SocketWatch:
-    """Looks now and then whether clients can still come in."""
-
-    def __init__(self, sockets: BrokerSockets, log: ProcessLog) -> None:
-        self._sockets, self._log = sockets, log
-        self._looked_at = time.monotonic()
-        self._trouble = ""
-
-    def look(self) -> None:
-        """Mends what can be mended, and says so. Raises LockFileHeld."""
-        if time.monotonic() - self._looked_at < _LOOK_EVERY_S:
-            return
-        self._looked_at = time.monotonic()
-        try:
-            if self._sockets.mend():
-                self._log.warning("the socket was gone: bound anew")
-            self._trouble = ""
-        except (UnsafeBusDirectory, OSError) as error:
-            if str(error) != self._trouble:
-                self._trouble = str(error)
-                self._log.error("nobody can come in", why=error)
-
-
 class _ToolTurns:
     """When it is the turn of taps and tools: a burst ends first, and they do not wait for ever."""
 
@@ -90,15 +67,19 @@ class _ToolTurns:
         self._served_at = time.monotonic()
 
 
-def _serve(sockets: BrokerSockets, broker: Broker, log: ProcessLog, stop: _StopSignal) -> None:
+def _serve(
+    sockets: BrokerSockets, door: TapDoorProcess | None, broker: Broker, log: ProcessLog, stop: _StopSignal
+) -> None:
     logged_at, malformed, refusal = time.monotonic(), "", ""
-    tool_turns, watch = _ToolTurns(sockets, broker), _SocketWatch(sockets, log)
+    tool_turns, watch = _ToolTurns(sockets, broker), EntranceWatch(sockets, log)
     while not stop.requested:
         for identity, data in sockets.receive(_TICK_S):
             _deliver(sockets, broker, broker.receive(identity, data, time.monotonic()))
         _deliver(sockets, broker, broker.tick(time.monotonic()))
         tool_turns.serve()
         watch.look()
+        if door is not None:
+            door.look()
         if broker.last_malformed != malformed:
             malformed = broker.last_malformed
             log.warning("malformed", why=malformed, total=broker.counters["malformed_messages"])
@@ -121,8 +102,9 @@ def main() -> int:
     log = ProcessLog("bus")
     try:
         config = node_config_from_env(os.environ, required=())
-        sockets = BrokerSockets(config.bus, config.tap_address, config.tap_keys)
-    except (NodeConfigError, UnsafeBusDirectory, LockFileHeld, OSError, BadCurveKeys, CannotListenForTaps) as error:
+        sockets = BrokerSockets(config.bus)
+        door = TapDoorProcess(log) if config.tap_address else None
+    except (NodeConfigError, UnsafeBusDirectory, LockFileHeld, OSError, CannotOpenTapDoor) as error:
         log.error("cannot start", why=error)
         return 2
     log.level = config.log_level
@@ -130,11 +112,13 @@ def main() -> int:
     broker = Broker(session=time.monotonic_ns(), pid=os.getpid())
     log.info("started", directory=config.bus, session=broker.session, taps=config.tap_address or "-")
     try:
-        _serve(sockets, broker, log, stop)
-    except LockFileHeld as error:
-        log.error("ends: another bus is here", why=error)
+        _serve(sockets, door, broker, log, stop)
+    except (LockFileHeld, EntranceCrowded) as error:
+        log.error("ends: another bus is here" if isinstance(error, LockFileHeld) else "ends", why=error)
         return 1
     finally:
+        if door is not None:
+            door.close()
         sockets.close()
     log.info("stopped", **broker.counters)
     return 0

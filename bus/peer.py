@@ -53,6 +53,7 @@ class BusPeer:
         self.name = name
         self.ready = False
         self.waiting: tuple[str, ...] = ()
+        self.troubles: tuple[str, ...] = ()  # why it is not ready, whatever it says of itself
         self.progress = 0
         self._connection = BusConnection(name, broker_address(directory), log=log)
         self._tracer = BusTracer(self._connection)
@@ -246,7 +247,7 @@ class BusPeer:
             await asyncio.sleep(BUS_TICK_S)
 
     def _hello(self) -> BusHello:
-        problems = (*([self.refusal] if self.refusal else []), *self._publications.problems)
+        problems = (*([self.refusal] if self.refusal else []), *self.troubles, *self._publications.problems)
         return BusHello(
             name=self.name,
             session=self.session,

@@ -7,15 +7,20 @@ clients that may connect. A client's directory: `server.key`, and its own `clien
 """
 
 import stat
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import zmq
 import zmq.auth
 from zmq.auth.thread import ThreadAuthenticator
+from zmq.utils.monitor import recv_monitor_message
 
 _SERVER, _CLIENT, _ALLOWED = "server", "client", "allowed"
 _MESSAGE_BYTES_MAX = 64 << 10  # a tap has little to say
+_MESSAGES_WAITING_MAX = 10_000  # the broker stops long before: bus.fanout.WINDOW_BYTES
+_HANDSHAKE_MS = 3000
+CONNECTIONS_MAX = 100
 
 
 class BadCurveKeys(Exception):
@@ -79,11 +84,12 @@ def _load(path: Path) -> tuple[bytes, bytes | None]:
 
 
 class RemoteTapSocket:
-    """A socket of the broker for clients that have an allowed key."""
+    """The TCP socket for clients that have an allowed key."""
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", address: str, directory: Path) -> None:
         """Raises BadCurveKeys, zmq.ZMQError."""
         keys = _server_keys(directory)
+        self._address, self._connections, self._listens = address, 0, True
         self._authenticator = ThreadAuthenticator(context)
         self._authenticator.start()
         self._authenticator.configure_curve(domain="*", location=str(directory / _ALLOWED))
@@ -92,14 +98,20 @@ class RemoteTapSocket:
         self.socket.setsockopt(zmq.MAXMSGSIZE, _MESSAGE_BYTES_MAX)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        self.socket.setsockopt(zmq.SNDHWM, _MESSAGES_WAITING_MAX)
+        self.socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
         self.socket.curve_server = True
         self.socket.curve_publickey, self.socket.curve_secretkey = keys.public, keys.secret
-        try:
-            self.socket.bind(address)
-        except zmq.ZMQError:
-            self.close()
-            raise
+        self._monitor: Any = self.socket.get_monitor_socket(zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        self.socket.bind(address)
 
-    def close(self) -> None:
-        self.socket.close()
-        self._authenticator.stop()
+    def bound_connections(self) -> None:
+        """Listens no more while too many are connected; to be called often. Who has no key is cut off in seconds."""
+        while self._monitor.poll(0):
+            event = recv_monitor_message(self._monitor)["event"]
+            self._connections += 1 if event == zmq.EVENT_ACCEPTED else -1
+        crowded = self._connections > CONNECTIONS_MAX
+        if crowded == self._listens:
+            with suppress(zmq.ZMQError):  # its address may be another's by now: tried again
+                self.socket.unbind(self._address) if crowded else self.socket.bind(self._address)
+                self._listens = not crowded

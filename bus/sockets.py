@@ -1,4 +1,5 @@
-"""Edge: ZeroMQ sockets over `ipc://` in a 0700 directory. Only this file and `remote_tap.py` import zmq.
+"""Edge: ZeroMQ sockets over `ipc://` in a 0700 directory. `connection_limit`, `remote_tap` and `tap_door` are the other
+files that import zmq.
 
 One endpoint, `broker`: a ROUTER, to which every process connects a DEALER.
 """
@@ -13,11 +14,13 @@ import zmq
 import zmq.asyncio
 
 from bus import lock
-from bus.envelope import BUS_MESSAGE_BYTES_MAX, REMOTE_TAP_PREFIX
-from bus.remote_tap import CurveKeys, RemoteTapSocket
+from bus.connection_limit import ConnectionLimit
+from bus.descriptors import raise_descriptor_limit
+from bus.envelope import BUS_MESSAGE_BYTES_MAX
+from bus.remote_tap import CurveKeys
 
 _CLIENT_MESSAGES_MAX = 100_000  # the broker itself stops long before: bus.fanout.WINDOW_BYTES
-_REMOTE_MESSAGES_MAX = 20  # at a time, from the socket for remote taps
+_HANDSHAKE_MS = 3000  # whoever connects and says nothing of ZeroMQ's is cut off
 _RECONNECT_MS = 50
 _RECONNECT_MS_MAX = 500
 
@@ -40,20 +43,16 @@ def prepare_bus_directory(directory: Path) -> None:
         raise UnsafeBusDirectory(f"{directory}: mode {stat.S_IMODE(status.st_mode):04o}, must be 0700")
 
 
-class CannotListenForTaps(Exception):
-    """The address for remote taps cannot be listened on."""
-
-
 def broker_address(directory: Path) -> str:
     """The broker's address for the processes of its machine."""
     return f"ipc://{directory}/broker"
 
 
 class BrokerSockets:
-    """The broker's bound sockets: one for local processes, one for remote taps unless `tap_address` is empty."""
+    """The broker's bound socket, for the processes of its machine."""
 
-    def __init__(self, directory: Path, tap_address: str = "", tap_keys: Path = Path()) -> None:
-        """Raises UnsafeBusDirectory, LockFileHeld, OSError, BadCurveKeys, CannotListenForTaps."""
+    def __init__(self, directory: Path) -> None:
+        """Raises UnsafeBusDirectory, LockFileHeld, OSError."""
         self._directory = directory
         self._lock = self._take_directory()
         self._context = zmq.Context()
@@ -63,10 +62,9 @@ class BrokerSockets:
         self._router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._router.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self._router.setsockopt(zmq.SNDHWM, _CLIENT_MESSAGES_MAX)
+        self._router.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
+        self._limit = ConnectionLimit(self._router, directory / "broker", raise_descriptor_limit())
         self._bind()
-        self._poller = zmq.Poller()
-        self._poller.register(self._router, zmq.POLLIN)
-        self._remote = self._remote_socket(tap_address, tap_keys) if tap_address else None
 
     def _take_directory(self) -> int:
         """Makes the directory ours alone. Returns its lock. Raises UnsafeBusDirectory, LockFileHeld, OSError."""
@@ -80,8 +78,10 @@ class BrokerSockets:
     def mend(self) -> bool:
         """Binds anew if somebody has deleted the socket or its directory, for nobody could come in. Was it so?
 
-        Raises UnsafeBusDirectory, OSError; LockFileHeld: another bus has been started in the directory.
+        Raises UnsafeBusDirectory, OSError, TooManyConnections; LockFileHeld: another bus has been started in the
+        directory.
         """
+        self._limit.check()
         lock_stays = lock.is_open_file_at(self._directory / "lock", self._lock)
         if lock_stays and _inode(self._directory / "broker") == self._inode:
             return False
@@ -96,42 +96,28 @@ class BrokerSockets:
             raise OSError(error.errno, f"{self._directory}/broker: {error.strerror}") from None
         return True
 
-    def _remote_socket(self, address: str, keys: Path) -> RemoteTapSocket:
-        try:
-            remote = RemoteTapSocket(self._context, address, keys)
-        except zmq.ZMQError as error:
-            raise CannotListenForTaps(f"{address}: {error.strerror}") from None
-        self._poller.register(remote.socket, zmq.POLLIN)
-        return remote
-
     def receive(self, wait_s: float, messages_max: int = 200) -> Iterator[tuple[bytes, bytes]]:
         """(identity, data) of what waits, at most `messages_max`; waits up to `wait_s` for a first one.
 
         A message of the wrong number of frames comes out as empty data, which nobody can read.
         """
-        ready = dict(self._poller.poll(int(wait_s * 1000)))
-        for socket in ready:
-            is_remote = self._remote is not None and socket is self._remote.socket
-            for _ in range(_REMOTE_MESSAGES_MAX if is_remote else messages_max):
-                try:
-                    frames = socket.recv_multipart(zmq.NOBLOCK)
-                except zmq.Again:
-                    break
-                if (
-                    frames[0].startswith(REMOTE_TAP_PREFIX) == is_remote
-                ):  # nobody takes a name of the other socket's clients
-                    yield frames[0], frames[1] if len(frames) == 2 else b""
+        if not self.has_input(wait_s):
+            return
+        for _ in range(messages_max):
+            try:
+                frames = self._router.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            yield frames[0], frames[1] if len(frames) == 2 else b""
 
     def has_input(self, wait_s: float = 0.0) -> bool:
         """Is there a message to be received, or will there be one within that time?"""
-        return bool(self._poller.poll(int(wait_s * 1000)))
+        return bool(self._router.poll(int(wait_s * 1000)))
 
     def send(self, identity: bytes, data: bytes) -> bool:
         """To one client. False: it has not read for too long. Raises BrokerUnreachable."""
-        remote = self._remote if identity.startswith(REMOTE_TAP_PREFIX) else None
-        socket = remote.socket if remote is not None else self._router
         try:
-            socket.send_multipart([identity, data], zmq.NOBLOCK)
+            self._router.send_multipart([identity, data], zmq.NOBLOCK)
         except zmq.ZMQError as error:
             if error.errno == zmq.EHOSTUNREACH:
                 raise BrokerUnreachable(identity) from None
@@ -139,8 +125,7 @@ class BrokerSockets:
         return True
 
     def close(self) -> None:
-        if self._remote is not None:
-            self._remote.close()
+        self._limit.stop()
         self._router.close()
         self._context.term()
         os.close(self._lock)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
@@ -97,3 +98,34 @@ def test_a_task_that_dies_ends_its_process_with_the_reason(broker: BrokerProcess
     assert actor.returncode == EXIT_UNFIT
     assert 'error kube-watch our bug error="on purpose"' in text
     assert text.count("our bug") == 1
+
+
+def test_a_process_that_runs_out_of_descriptors_says_so_and_is_not_ready(broker: BrokerProcess) -> None:
+    env = {**os.environ, "VPPD_RUN": str(broker.run), "NODENAME": "node1", "PYTHONPATH": os.getcwd()}
+    hoard = "peer.ready = True; files = [open('/dev/null') for _ in range(110)]"
+    line = [sys.executable, "-c", ACTOR.format(start=hoard)]
+
+    async def story() -> None:
+        async with BusPeer("routing", broker.bus) as subscriber:
+            subscriber.subscribe("process")
+
+            def reasons() -> str:
+                row = process(subscriber, "kube-watch")
+                return " ".join(row.waiting) if row and not row.ready else ""
+
+            assert "of 128 descriptors are open" in await until_heard(subscriber, reasons)
+
+    few = (128, 128)
+    actor = subprocess.Popen(
+        line,
+        env=env,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few),
+    )
+    try:
+        run(story)
+    finally:
+        actor.kill()
+        text = actor.communicate()[1]
+    assert "error kube-watch descriptors run out" in text
