@@ -46,6 +46,16 @@ class RuleEntityMatch(Struct, frozen=True, omit_defaults=True, gc=False):
 NO_CRITERIA = RuleEntityMatch()
 
 
+def ip_set_piece_name(name: str, number: int, count: int) -> str:
+    """Of a piece of the set `name`, which is too large for one row; a rule names all of them."""
+    return f"{name}#{number}/{count}"
+
+
+def ip_set_of_piece(name: str) -> str:
+    """The set that a set is a piece of; of one that is whole itself."""
+    return name.partition("#")[0]
+
+
 class PolicyRule(Struct, frozen=True, omit_defaults=True, gc=False):
     """One rule: all that is given must hold; of the `not_` matches no single entry may.
 

@@ -2,6 +2,7 @@
 
 model       Felix's policies and endpoints, in one form for all versions   (pure)
 ipsets      Felix's sets compiled to VPP's                                 (pure)
+large_sets  a set of any size as sets that fit into a row each             (pure)
 rules       one rule compiled                                              (pure)
 intersect   one rule that matches what two rules both match                (pure)
 policies    policies and profiles compiled, and their cache                (pure)

@@ -93,7 +93,7 @@ class PolicyManager(Actor):
 
     def _enforce(self) -> _Enforcement:
         enforced = desired.enforced_policies(self.facts)
-        intents = intents_by_key(enforced.intents())
+        intents = intents_by_key(enforced.intents(self.facts.large_sets))
         if self.facts.snapshot is None:
             intents |= self._valid_recalled()
         return _Enforcement(enforced, intents, {key: value_fingerprint(intent) for key, intent in intents.items()})

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from actors.policy import hosts, wellknown, workloads
 from actors.policy.chains import PolicyChains
 from actors.policy.hosts import HostPolicies
+from actors.policy.large_sets import LargeSets
 from actors.policy.model import FelixPolicy, FelixPolicyId, FelixSnapshot, FelixWorkloadId
 from actors.policy.policies import CompiledPolicy, CompiledPolicyCache
 from actors.policy.tiers import DENY_ALL_POLICY
@@ -28,6 +29,7 @@ class PolicyManagerFacts:
     uplinks: dict[str, UplinkFact] = field(default_factory=dict)
     cache: CompiledPolicyCache = field(default_factory=CompiledPolicyCache)
     chains: PolicyChains = field(default_factory=PolicyChains)
+    large_sets: LargeSets = field(default_factory=LargeSets)
 
 
 @dataclass
@@ -39,14 +41,13 @@ class EnforcedPolicies:
     workloads: dict[FelixWorkloadId, str] = field(default_factory=dict)
     hosts: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def intents(self) -> Iterator[Intent]:
-        """Sets, policies and policies of interfaces, each once."""
+    def intents(self, large_sets: LargeSets | None = None) -> Iterator[Intent]:
+        """Sets, policies and policies of interfaces, each once. `large_sets`: those of the last time, if any."""
         policies = {
             policy.intent.name: policy for attachment in self.attached.values() for policy in attachment.policies
         }
         sets = {name: ip_set for policy in policies.values() for name, ip_set in policy.sets.items()}
-        yield from sets.values()
-        yield from (policy.intent for policy in policies.values())
+        yield from (large_sets or LargeSets()).cut(sets, [policy.intent for policy in policies.values()])
         yield from (attachment.intent for attachment in self.attached.values())
 
 

@@ -34,6 +34,7 @@ from schemas.npol import (
     PolicyRule,
     RuleEntityMatch,
     ip_set_intent_key,
+    ip_set_of_piece,
     policy_intent_key,
 )
 
@@ -300,7 +301,7 @@ def _check_rule(rule: PolicyRule) -> None:
             check_intent_range(field, number, 0, 255)
     for match, is_source, is_not in _matches(rule):
         side = f"{'not_' if is_not else ''}{'source' if is_source else 'destination'}"
-        if len(match.sets) > 1 and not is_not:
+        if not is_not and len({ip_set_of_piece(name) for name in match.sets}) > 1:
             raise IntentRejected(f"{side}.sets: VPP takes one of several as enough")
         for net in match.nets:
             checked_prefix_version(f"{side}.nets", net)

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from actors.policy import desired
+from actors.policy import desired, large_sets
 from actors.policy.desired import EnforcedPolicies
 from actors.policy.model import FelixIpSet, FelixPolicy, FelixRule, FelixSnapshot
 from tests.unit.policy.meaning import worlds
@@ -51,6 +52,16 @@ def test_vpp_allows_what_calico_allows_and_less_only_where_that_is_reported(seed
     for flow in flows:
         for where, calico, vpp in verdicts(snapshot, enforced, flow):
             assert vpp == calico or (reported(enforced) and not vpp), (where, flow)
+
+
+@given(SEEDS)
+def test_sets_in_pieces_mean_what_they_mean_whole(seed: int) -> None:
+    dice = Dice(seed)
+    snapshot, flows = dice.snapshot(), dice.flows()
+    enforced = desired.enforced_policies(worlds.world(snapshot))
+    whole = [verdicts(snapshot, enforced, flow) for flow in flows]
+    with patch.object(large_sets, "SET_MEMBERS_MAX", 1):
+        assert [verdicts(snapshot, enforced, flow) for flow in flows] == whole
 
 
 @given(SEEDS)
