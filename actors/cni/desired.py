@@ -76,8 +76,12 @@ def _table_name(pod: CniPod) -> str:
 
 
 def _interface_tag(pod: CniPod, role: str) -> str:
-    """Marks an interface as this pod's in this namespace: `<hash>-<interface>-<namespace>`, cut to 63 bytes."""
-    text = f"{_hash(role, pod.key, pod.netns)}-{pod.interface}-{pod.netns.rpartition('/')[2]}"
+    """Marks an interface as this pod's in this namespace and life: `<hash>-<interface>-<namespace>`, cut to 63 bytes.
+
+    By it VPP, and a status of the interface, tell this life of the pod from an earlier one that was alike.
+    """
+    life = [str(pod.life)] if pod.life else []
+    text = f"{_hash(role, pod.key, pod.netns, *life)}-{pod.interface}-{pod.netns.rpartition('/')[2]}"
     return text[:_TAG_BYTES_MAX]
 
 

@@ -53,6 +53,7 @@ class CniPod(Struct, frozen=True, kw_only=True, omit_defaults=True):
     mtu: int = 0  # bytes; what holds. Kept, so that a living device is never made anew for its MTU
     forwarding: bool = False  # the pod may forward packets
     problems: tuple[str, ...] = ()  # what its annotations ask for and it does not get
+    life: int = 0  # another for each time that it comes; 0: of records without one
 
     @property
     def key(self) -> str:
@@ -64,9 +65,13 @@ class CniPod(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The device: interface and namespace, all that a DEL tells of a pod."""
         return pod_device_id(self.netns, self.interface)
 
+    def in_new_life(self, life: int) -> "CniPod":
+        """The pod as it comes now: `life` is of no earlier one."""
+        return msgspec.structs.replace(self, life=life)
+
     def same_request(self, pod: "CniPod") -> bool:
         """Were both asked for with the same content, as far as VPP and the pod's side have to do with it?"""
-        mine, its = (msgspec.structs.replace(each, mtu=0, problems=()) for each in (self, pod))
+        mine, its = (msgspec.structs.replace(each, mtu=0, problems=(), life=0) for each in (self, pod))
         return mine == its
 
     def versions(self) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ the monotonic clock.
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -21,6 +22,7 @@ from schemas.intents import interface_intent_key
 _ROLLBACK_S = 1.0  # of the deadline
 _WITHDRAWN_AGAIN_S = 5.0
 _REMOVED_AGAIN_S = 1.0
+_LIFE_BITS = 48  # so that no two lives of a pod have the same number
 
 
 class PodWiring:
@@ -76,6 +78,7 @@ class PodWiring:
         if before is not None and before.same_request(pod):
             return await self._set_up(before, deadline)
         await self._withdraw_conflicting(pod, deadline)
+        pod = pod.in_new_life(secrets.randbits(_LIFE_BITS))
         try:
             self._store.save(pod)
             self._table.pods[pod.key] = pod

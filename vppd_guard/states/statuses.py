@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from schemas.codec import value_fingerprint
+from schemas.facts import VppEpochFact
 from schemas.intents import Intent
-from schemas.statuses import FailedStatus, RejectedStatus, is_intent_applied, unapplied_intent_reason
+from schemas.statuses import AppliedStatus, FailedStatus, IntentStatus, RejectedStatus, unapplied_intent_reason
 from schemas.words import intent_status_word
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import GuardActionFailed
@@ -18,8 +19,8 @@ async def wait_until_vpp_holds(context: GuardContext, vpp: VppInstance, intents:
     word = intent_status_word("guard")
     while True:
         statuses = context.peer.rows(word)
-        missing = [key for key, i in intents.items() if not is_intent_applied(statuses.get(key), value_fingerprint(i))]
         epoch = next(iter(context.peer.rows("epoch").values()), None)
+        missing = [key for key, intent in intents.items() if not _is_held(statuses.get(key), intent, epoch)]
         if not missing and epoch and epoch.connected and epoch.pid == vpp.pid:
             return
         rejected = [key for key in missing if isinstance(statuses.get(key), RejectedStatus)]
@@ -31,3 +32,10 @@ async def wait_until_vpp_holds(context: GuardContext, vpp: VppInstance, intents:
         key = min(missing, key=lambda key: not isinstance(statuses.get(key), FailedStatus)) if missing else "VPP"
         context.peer.waiting = (f"{key}: {unapplied_intent_reason(statuses.get(key))}",)
         await context.peer.changes(_LOOK_EVERY_S)
+
+
+def _is_held(status: IntentStatus | None, intent: Intent, epoch: VppEpochFact | None) -> bool:
+    """Does VPP hold it in that life? Statuses and epoch are two streams: one may tell of the VPP before."""
+    if not isinstance(status, AppliedStatus) or epoch is None:
+        return False
+    return status.generation == value_fingerprint(intent) and status.epoch == epoch.epoch

@@ -48,6 +48,8 @@ class Vpp(ActorContext):
         self.away = False
         self.epoch = 1
         self.writes = 0
+        self.takes_s: Callable[[], float] = lambda: 0.0  # until VPP is told, and again until its answers are here
+        self._answers = asyncio.Lock()  # they come one after another
         self._actor: CniManager | None = None
         self._turns: set[asyncio.Task[Any]] = set()
         self._numbers: dict[str, int] = {}
@@ -72,15 +74,22 @@ class Vpp(ActorContext):
 
     async def _turn(self) -> None:
         assert self._actor
+        await self._pause()
         if self.away:
             return
         intents = self._actor.decide().intents
         assert intents is not None
         self.apply({key: intent for key, intent in intents.items() if not self._rejection(key)})
         statuses = {key: self._status(intent) for key, intent in intents.items()}
-        keys = {*statuses, *self._statuses}
-        word = intent_status_word("cni")
-        await self.take_statuses(StreamChange(word, "vpp-writer", key, statuses.get(key)) for key in keys)
+        async with self._answers:
+            await self._pause()
+            keys = {*statuses, *self._statuses}
+            word = intent_status_word("cni")
+            await self.take_statuses(StreamChange(word, "vpp-writer", key, statuses.get(key)) for key in keys)
+
+    async def _pause(self) -> None:
+        if (seconds := self.takes_s()) > 0:
+            await asyncio.sleep(seconds)
 
     def _status(self, intent: Intent) -> IntentStatus | None:
         """None: VPP has not answered."""
@@ -100,7 +109,7 @@ class Vpp(ActorContext):
         for key in intents.keys() - self.objects.keys():
             new = self.objects[key] = intents[key]
             self.writes += 1
-            self._numbers[key] = len(self._numbers) + 1
+            self._numbers[key] = self.writes
             if isinstance(new, TapIntent):
                 run(f"ip -n {Path(new.netns).name} tuntap add mode tun name {new.host_interface}", check=False)
 
