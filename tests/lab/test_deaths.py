@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
-from tests.lab.conftest import bgp_sessions
+from tests.lab.conftest import bgp_sessions, vppd
 from tests.waiting import until
 from tools.lab import linux
 from tools.lab.checks.properties import look_at_nodes
 from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.lab.story import deaths
+from tools.lab.story.traffic import Traffic
 from tools.lab.traffic import pings
 from tools.node.view import NodeView
 
@@ -40,6 +41,19 @@ def test_a_killed_process_is_back_and_no_packet_is_lost(lab: Lab, program: str) 
 def test_a_restarted_writer_writes_nothing(lab: Lab) -> None:
     result = deaths.kill(lab, "vpp-writer")
     assert result.ok, result.figure
+    result = deaths.writer_wrote_nothing(lab)
+    assert result.ok, result.figure
+
+
+def test_all_processes_are_restarted_and_no_packet_is_lost_nor_anything_written_into_vpp(lab: Lab) -> None:
+    vpp, epoch = vpp_of_node1(lab), view_of_node1(lab).epoch
+    with Traffic(lab) as traffic:
+        completed = vppd("restart", "all", "--run", str(lab.run(lab.all_nodes[0])))
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert f"VPP, process {vpp[0]}, runs on" in completed.stdout
+    assert not traffic.losses, traffic.summary
+    assert vpp_of_node1(lab) == vpp
+    assert view_of_node1(lab).epoch == epoch
     result = deaths.writer_wrote_nothing(lab)
     assert result.ok, result.figure
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 PROJECT = Path(__file__).resolve().parents[2]
-PACKAGES = ("schemas", "bus", "actors", "vppd_guard", "tools", "tests")
+PACKAGES = ("schemas", "bus", "actors", "vppd_guard", "supervision", "tools", "tests")
 BY_FOLDER = {"actors", "tools", "tests"}  # packages that are judged a sub-folder at a time
 
 PRONOUNS = """

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tests.layout.names import PACKAGES, PROJECT, sources
 from tests.layout.signposts import documents
 
-PRODUCT = ("actors", "bus", "vppd_guard", "schemas")
+PRODUCT = ("actors", "bus", "vppd_guard", "supervision", "schemas")
 QUOTED = re.compile(r"`([^`\n]+)`")
 WORD = re.compile(r"\w+")
 REGISTERED = PROJECT / "actors" / "vpp_writer" / "kinds"  # a kind enters itself into INTENT_KINDS, by its base class

@@ -11,7 +11,7 @@ import msgspec
 
 from tests.layout.names import PROJECT
 
-_PACKAGES = ("schemas", "bus", "actors", "vppd_guard", "tools")
+_PACKAGES = ("schemas", "bus", "actors", "vppd_guard", "supervision", "tools")
 
 
 class ModuleNames(NamedTuple):

@@ -7,7 +7,7 @@ import ast
 
 from tests.layout.names import PROJECT, sources
 
-PRODUCT = ("schemas", "bus", "actors", "vppd_guard", "tools")
+PRODUCT = ("schemas", "bus", "actors", "vppd_guard", "supervision", "tools")
 WALL_CLOCK = {
     "time": {"time", "time_ns", "localtime", "gmtime", "strftime", "CLOCK_REALTIME"},
     "datetime": {"now", "utcnow", "today"},

@@ -26,7 +26,6 @@ REPORTED = {
     "BgpPeerFact.asn",
     "BgpPeerFact.routes",
     "PodInterfaceFact.netns",
-    "ProcessFact.session",
     "ServiceAddressFact.services",
     "ServiceStatusFact.translations",
     "UplinkFact.driver",

@@ -5,7 +5,7 @@ from importlib import metadata
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-PACKAGES = {"schemas", "bus", "actors", "vppd_guard", "tools"}
+PACKAGES = {"schemas", "bus", "actors", "vppd_guard", "supervision", "tools"}
 
 
 def top_level(distribution: metadata.Distribution) -> set[str]:

@@ -13,7 +13,7 @@ from tools.lab.topology import NAME, NODES_MAX
 PROJECT = Path(__file__).resolve().parents[2]
 CONF = PROJECT / "container" / "supervisord.conf"
 FOREIGN = {"gobgpd"}  # programs that are not ours
-RETRIES_FOR_EVER = 100_000  # with a pause that grows by a second each time, longer than any node lives
+RETRIES_FOR_EVER = 100_000  # with pauses of 30 s, longer than a month; any life longer than `startsecs` counts anew
 UNIX_PATH_MAX = 108  # unix(7)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tools.book.contracts import FORBIDDEN, LAYERS, import_contracts
 
 TOP = "layers"  # the contract between packages; others are between the rooms of one
-SHOWN = ("actors", "bus", "vppd_guard")  # what a node runs; the tools' rooms are drawn in no picture
+SHOWN = ("actors", "bus", "supervision", "vppd_guard")  # what a node runs; the tools' rooms are drawn in no picture
 Floors = Sequence[Sequence[str]]  # from the top; rooms of one floor do not know one another
 
 

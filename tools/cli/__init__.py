@@ -4,6 +4,8 @@ main        all commands
 command     what a command is, and errors that are for the user
 node        the options that say which node is meant
 status      `vppd status`
+logs        `vppd logs`
+restart     `vppd restart`
 ask         `vppd ask`
 guard       `vppd guard`
 tap         `vppd tap` and its sub-commands

@@ -6,10 +6,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from types import FrameType
 
-from tools.cli import ask, bench, completion, guard, status, tap
+from tools.cli import ask, bench, completion, guard, logs, restart, status, tap
 from tools.cli.command import UserError, add_command
 
 LAB, LAB_HELP = "lab", "clusters on this machine"
@@ -18,8 +19,11 @@ LAB, LAB_HELP = "lab", "clusters on this machine"
 def parser(*, lab: bool) -> argparse.ArgumentParser:
     """All commands; `lab`: the lab's own too, for which its code is loaded."""
     root = argparse.ArgumentParser(prog="vppd", description="Kubernetes node networking on FD.io VPP.")
+    root.add_argument("--version", action="version", version=f"vppd {version('vppd')}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_command(commands, "status", status)
+    add_command(commands, "logs", logs)
+    add_command(commands, "restart", restart, description=restart.DESCRIPTION, failures=restart.FAILURES)
     add_command(commands, "ask", ask)
     add_command(commands, "guard", guard)
     add_command(commands, "tap", tap, description=tap.DESCRIPTION, failures=tap.FAILURES)

@@ -3,10 +3,12 @@
 import argparse
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 
 from tools.cli.command import UserError
 from tools.cli.node import add_run_directory
-from tools.node.view import NodeView
+from tools.node.absences import why_absent
+from tools.node.view import PROCESSES, NodeView
 from tools.node.watcher import look_at_node
 
 HELP = "a node's processes and what VPP does not hold, with reasons"
@@ -22,10 +24,13 @@ def run(options: argparse.Namespace) -> int:
     """Prints the status; 1 if something is not ready or not applied. Raises UserError."""
     view = asyncio.run(look_at_node(options.directory))
     if not view.processes:
-        raise UserError(f"{options.directory}/bus: no broker answers there")
+        causes = why_absent(options.directory, ["bus"])["bus"]
+        raise UserError("; ".join([f"{options.directory}/bus: no broker answers there", *causes]))
+    absences = why_absent(options.directory, view.absent())
     if options.json:
-        print(json.dumps(_as_json(view), indent=1))
+        print(json.dumps({**_as_json(view), "absent": absences}, indent=1))
     else:
+        _print_processes(view, absences)
         _print(view)
     return 1 if view.unready() or view.unapplied() else 0
 
@@ -44,11 +49,20 @@ def _as_json(view: NodeView) -> dict[str, object]:
     }
 
 
-def _print(view: NodeView) -> None:
-    for name, process in sorted(view.processes.items()):
-        if not name.startswith("tool-"):
+def _print_processes(view: NodeView, absences: Mapping[str, Sequence[str]]) -> None:
+    names = {name for name in view.processes if not name.startswith("tool-")}
+    for name in sorted(names | set(absences)):
+        process = view.processes.get(name)
+        if process is None:
+            print(f"{name:<12} {'-':>7}  {'not on the bus' if name in PROCESSES else 'does not run'}")
+        else:
             notes = "".join(f"; {text}" for text in process.waiting if process.ready)
             print(f"{name:<12} {process.pid:>7}  {view.state_of(name)}{notes}")
+        for text in absences.get(name, ()):
+            print(f"  {text}")
+
+
+def _print(view: NodeView) -> None:
     print(f"VPP: {view.vpp_text()}")
     if view.epoch and view.epoch.unavailable:
         print(f"VPP lacks what these need: {', '.join(view.epoch.unavailable)}")

@@ -47,6 +47,10 @@ class NodeView:
                 reasons.append(f"{name}: {state}")
         return reasons
 
+    def absent(self) -> list[str]:
+        """Processes that the bus does not know, or knows as dead."""
+        return [name for name in PROCESSES if name not in self.processes or not self.processes[name].alive]
+
     def state_of(self, name: str) -> str:
         """A process in words: `ready`, or all that is wrong with it."""
         process = self.processes[name]

@@ -305,12 +305,18 @@ def test_a_stop_by_supervisord_gives_everything_back(world: World) -> None:
     conf = world.directory / "supervisord.conf"
     conf.write_text(SUPERVISORD.format(directory=world.directory, python=sys.executable))
     world.environment["CALICOVPP_INTERFACES"] = json.dumps({"uplinkInterfaces": world.uplinks})
-    world.start("supervisord", "-m", "supervisor.supervisord", "-n", "-c", str(conf))
+    world.start("supervisord", "-m", "supervision", "-n", "-c", str(conf))
     world.running()
     [vpp] = world.vpps()
     os.kill(_pid(world), signal.SIGKILL)
     until(lambda: world.states().count("running") == 2, "supervisord has started another, which adopts VPP")
     assert world.vpps() == [vpp]
+    guard = _pid(world)
+    with world.pinged() as result:
+        supervisorctl(world, "signal RTMIN guard")
+        until(lambda: world.states().count("running") == 3, "it has handed over")
+    measured("supervisorctl signal RTMIN", "running", result)
+    assert (result["lost"], world.vpps(), _pid(world)) == (0, [vpp], guard)
     with world.pinged() as result:
         supervisorctl(world, "stop guard")
         until(world.answers, "the host answers")

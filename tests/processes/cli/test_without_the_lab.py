@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[3]
-NODE_COMMANDS = ("status", "ask", "guard", "tap", "bench", "completion")
+NODE_COMMANDS = ("status", "logs", "restart", "ask", "guard", "tap", "bench", "completion")
 # Packages as they lie in the directories of sys.path: not where an editable installation says.
 MAIN = """\
 import sys

@@ -1,0 +1,1 @@
+"""supervisord with bounded pauses and logs that may fail."""

@@ -1,0 +1,1 @@
+"""supervisord's pauses."""
