@@ -15,7 +15,7 @@ from supervisor.states import ProcessStates
 from supervision.pauses import deaths_in_a_row, restart_pause_s
 
 
-class PausingProgram(Subprocess):
+class _PausingProgram(Subprocess):
     """A program. It is in state BACKOFF while it pauses, so that it can be stopped and restarted by hand then."""
 
     def __init__(self, config: Any) -> None:
@@ -60,12 +60,12 @@ class PausingProgram(Subprocess):
             self.config.options.logger.warn(f"pauses: {self.config.name} ({self.spawnerr})")
 
 
-class PausingProgramConfig(ProcessConfig):
+class _PausingProgramConfig(ProcessConfig):
     """A `[program:x]` section."""
 
-    def make_process(self, group: Any = None) -> PausingProgram:
+    def make_process(self, group: Any = None) -> _PausingProgram:
         """The program of this section."""
-        program = PausingProgram(self)
+        program = _PausingProgram(self)
         program.group = group
         return program
 
@@ -75,5 +75,5 @@ class PausingOptions(ServerOptions):
 
     def processes_from_section(self, parser: Any, section: str, group_name: str, klass: Any = None) -> Any:
         """The programs of a section; other kinds of processes (`klass`) are as supervisord has them."""
-        kind = PausingProgramConfig if klass in (None, ProcessConfig) else klass
+        kind = _PausingProgramConfig if klass in (None, ProcessConfig) else klass
         return super().processes_from_section(parser, section, group_name, kind)

@@ -12,7 +12,7 @@ from tools.cli.node import add_run_directory
 from tools.node.programs import NodeProgram, NodeSupervisor, NoSupervisord, ProgramRefused
 from tools.node.view import PROCESSES, READY, NodeView
 from tools.node.watcher import NodeWatcher
-from vppd_guard.host.handover import HANDOVER_SIGNAL
+from vppd_guard.host.handover import GUARD_HANDOVER_SIGNAL
 
 HELP = "restart processes, also into a new version; VPP runs on: restart NAME..."
 DESCRIPTION = (
@@ -67,7 +67,7 @@ class _Restart:
         program = await self._program()
         hands_over = self._name == GUARD and program.is_up
         if hands_over:
-            await asyncio.to_thread(self._supervisor.signal, self._name, HANDOVER_SIGNAL)
+            await asyncio.to_thread(self._supervisor.signal, self._name, GUARD_HANDOVER_SIGNAL)
         else:
             await asyncio.to_thread(self._supervisor.stop, self._name)
             await asyncio.to_thread(self._supervisor.start, self._name)
