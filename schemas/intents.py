@@ -156,15 +156,18 @@ class Ip6Intent(Intent, frozen=True, tag="ip6"):
 class AdminUpIntent(Intent, frozen=True, tag="admin-up"):
     """An interface that is administratively up. Without it: down.
 
-    `when_policed` waits for `InterfacePoliciesIntent`: no packet passes before what filters it is in place.
+    `when_policed`: packets pass only by `InterfacePoliciesIntent`. While VPP holds none for it, all are denied there,
+    both ways. `gated`: packets come into VPP here. In a new VPP all such interfaces go up at once, when all else is
+    there.
     """
 
     interface: str
     when_policed: bool = False
+    gated: bool = False
 
     @property
     def key(self) -> str:
-        return f"admin-up/{self.interface}"
+        return admin_up_intent_key(self.interface)
 
 
 class AddressIntent(Intent, frozen=True, tag="address"):
@@ -184,10 +187,14 @@ class AddressIntent(Intent, frozen=True, tag="address"):
 
 
 class UnnumberedIntent(Intent, frozen=True, tag="unnumbered"):
-    """`interface` borrows the addresses of `lender` (VPP: sw_interface_set_unnumbered)."""
+    """`interface` borrows the addresses of `lender` (VPP: sw_interface_set_unnumbered).
+
+    `when_policed` waits for `InterfacePoliciesIntent`: a workload sends nothing before they hold.
+    """
 
     interface: str
     lender: str
+    when_policed: bool = False
 
     @property
     def key(self) -> str:
@@ -359,6 +366,11 @@ AnyIntent = (
 def interface_intent_key(name: str) -> str:
     """Key of the intent that makes the interface called `name`, whatever its kind."""
     return f"interface/{name}"
+
+
+def admin_up_intent_key(interface: str) -> str:
+    """Key of the interface's admin state."""
+    return f"admin-up/{interface}"
 
 
 def table_intent_key(name: str, ip_version: int) -> str:

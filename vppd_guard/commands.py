@@ -77,7 +77,7 @@ def _plan(config: NodeConfig, log: ProcessLog) -> int:
     except BadStartupTemplate as error:
         log.error("cannot plan", why=error)
         return 1
-    intents = guard_intents([uplink.target for uplink in uplinks], config, taps_up=True)
+    intents = guard_intents([uplink.target for uplink in uplinks], config, up=True)
     plan = {
         "captured": [uplink.captured for uplink in uplinks],
         "drivers": {uplink.name: uplink.driver.name for uplink in uplinks},

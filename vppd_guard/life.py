@@ -53,7 +53,7 @@ GUARD_STATE_TEXTS = {
     GuardState.CAPTURED: "gives the uplinks to VPP",
     GuardState.TAKEN: "starts VPP",
     GuardState.UP: "has VPP configured, and Linux's side of the taps",
-    GuardState.CONFIGURED: "brings the taps up; what answered before must answer through VPP",
+    GuardState.CONFIGURED: "brings uplinks and taps up; what answered before must answer through VPP",
     GuardState.RUNNING: "watches",
     GuardState.RESTORING: "ends VPP, undoes the journal",
     GuardState.RETRYING: "waits before the next try to restore",

@@ -133,8 +133,9 @@ def _tun(pod: CniPod, config: NodeConfig) -> Iterator[Intent]:
     yield RxModeIntent(name, spec.rx_mode("adaptive"))
     yield CnatFeatureIntent(name)
     # Where policies are said, no packet passes before those of this pod hold, and none once they are gone.
-    yield AdminUpIntent(name, when_policed=config.policy_source != "none")
-    yield UnnumberedIntent(name, _loopback_name(pod))
+    is_policed = config.policy_source != "none"
+    yield AdminUpIntent(name, when_policed=is_policed, gated=True)
+    yield UnnumberedIntent(name, _loopback_name(pod), when_policed=is_policed)
 
 
 def _routes(pod: CniPod) -> Iterator[Intent]:

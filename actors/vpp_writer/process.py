@@ -17,6 +17,7 @@ from actors.vpp_writer.apply.records import VppLifeRecord
 from actors.vpp_writer.apply.writer import VppObjectWriter
 from actors.vpp_writer.kinds import INTENT_KINDS, vpp_request_names
 from actors.vpp_writer.kinds.call import NoVppAnswer
+from actors.vpp_writer.reconcile.ingress_gate import GATE_NEED
 from actors.vpp_writer.reconcile.livelock import LivelockDetector
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.vpp.client import VppApiClient, VppApiGone
@@ -36,6 +37,7 @@ _RETRY_TURN_S = 0.1
 _DRIFT_TURN_S = 0.05
 _WATCH_EVERY_S = 0.25
 _LOG_EVERY_S = 1.0
+_NAMED_MAX = 5  # objects of one line of the log
 _PUBLISH_AFTER_S = 2.0  # without VPP for so long after the start, the statuses of an earlier life are replaced
 
 
@@ -133,8 +135,10 @@ class WriterProcess:
 
     async def turn(self, writer: VppObjectWriter, drift: DriftCheck) -> None:
         """One step of the writer, what it says, and what is heard before the next."""
-        writes = self.peer.counters["vpp_writes_total"]
+        writes, was_open = self.peer.counters["vpp_writes_total"], self.objects.gate.is_open
         more = await writer.step()
+        if self.objects.gate.is_open and not was_open:
+            self._log_open_gate()
         if not more:
             self.livelock.renew(len(self.objects.queue))
         self.contents.life = self.contents.life and VppLifeRecord(
@@ -150,7 +154,19 @@ class WriterProcess:
         elif drift.in_pass:
             await self._receive(_DRIFT_TURN_S)
         else:
-            await self._receive(_RETRY_TURN_S if more or self.objects.failing else _IDLE_TURN_S)
+            soon = more or self.objects.failing or self.objects.gate.waiting
+            await self._receive(_RETRY_TURN_S if soon else _IDLE_TURN_S)
+
+    def _log_open_gate(self) -> None:
+        """Packets are let in: after how long, and without what."""
+        objects = self.objects
+        self.log.info(
+            "packets let in",
+            after_ms=(time.monotonic() - objects.gate.closed_at) * 1000,
+            queued=len(objects.queue),
+            failing=sorted(objects.retries.keys)[:_NAMED_MAX],
+            unheard=sorted({*INTENT_OWNERS} - objects.claims.whole),
+        )
 
     def _may_go_on(self) -> bool:
         """Another step at once? Not for ever without anything new: then some a second."""
@@ -273,6 +289,8 @@ class WriterProcess:
         waiting = (self.why,) if self.why else ()
         if self.api is not None and not self.api.answers:
             waiting = (VPP_SILENT_REASON,)
+        elif self.api is not None and self.objects.gate.waiting:
+            waiting = (f"{GATE_NEED}: {', '.join(self.objects.gate_obstacles(time.monotonic()))}",)
         if self.journal.trouble:
             waiting = (*waiting, f"journal: {self.journal.trouble}")
         health.report_process_health(self.peer, waiting)

@@ -13,12 +13,12 @@ from schemas.cnat import (
     TranslationBackend,
     TranslationIntent,
 )
-from schemas.intents import AdminUpIntent, Intent
+from schemas.intents import AdminUpIntent, Intent, UnnumberedIntent
 from schemas.npol import InterfacePoliciesIntent, IpSetIntent, PolicyIntent, PolicyRule, RuleEntityMatch
 from tests.contract import cnat_cases, npol_cases
 from tests.contract.living import Cut, WriterLife
 from tests.contract.machine import Vpp
-from tests.contract.steps import LOOP, index
+from tests.contract.steps import LOOP, OTHER_LOOP, index
 
 DENIED = "tcp 10.9.9.9;999->10.0.0.1;81"  # by the state before and the state after
 POLICIES = InterfacePoliciesIntent("loop/a", tx=("p",), rx=("q",))
@@ -115,14 +115,25 @@ def test_a_changed_policy_keeps_its_rules_that_have_not_changed(vpp: Vpp, life: 
     assert writer.writes - before == 2  # one new rule, and the policy
 
 
-def test_an_interface_is_down_until_its_policies_hold(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
-    def up() -> bool:
-        return bool(int(vpp.interfaces()["loop-a"].flags) & 1)
+def test_an_interface_is_up_and_closed_until_its_policies_hold(vpp: Vpp, life: Callable[[], WriterLife]) -> None:
+    def passes() -> bool:
+        answers = [
+            str(vpp.ask("cli_inband", cmd=f"npol match sw_if_index {index(vpp)} {way} {DENIED}").reply)
+            for way in ("inbound", "outbound")
+        ]
+        assert {"ALLOW" in answer for answer in answers} != {True, False}, answers
+        return "ALLOW" in answers[0]
 
-    ready = (LOOP, CnatFeatureIntent("loop/a"), AdminUpIntent("loop/a", when_policed=True))
+    borrowing = UnnumberedIntent("loop/a", "loop/b", when_policed=True)
+    ready = (LOOP, OTHER_LOOP, CnatFeatureIntent("loop/a"), AdminUpIntent("loop/a", when_policed=True), borrowing)
+    everything = InterfacePoliciesIntent("loop/a", (), (), (), "allow", "allow", "allow", "allow")
     writer = life().want(*ready, owner="cni")
-    assert not up()
-    writer.want(PolicyIntent("p"), PolicyIntent("q"), POLICIES, owner="policy")
-    assert up()
-    writer.want(PolicyIntent("p"), PolicyIntent("q"), owner="policy")
-    assert not up()
+    assert writer.unapplied(ready, "cni").keys() == {borrowing.key}
+    assert int(vpp.interfaces()["loop-a"].flags) & 1
+    assert not passes()
+    writer.want(everything, owner="policy")
+    assert writer.unapplied(ready, "cni") == {}
+    assert passes()
+    writer.want(owner="policy")
+    assert writer.unapplied(ready, "cni").keys() == {borrowing.key}
+    assert not passes()

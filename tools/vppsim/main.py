@@ -64,7 +64,7 @@ def _execute(path: Path | None, vpp: Vpp, log: ProcessLog) -> None:
     if path is None or not path.exists():
         return
     for line in path.read_text().splitlines():
-        answer = commands.run(vpp, line.split("#")[0])
+        _, answer = commands.run_cli_commands(vpp, line.split("#")[0])
         if answer:
             log.info("exec", line=line, answer=answer)
 

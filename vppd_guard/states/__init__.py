@@ -5,7 +5,7 @@ preflight   looks at the host, the uplinks and VPP; nothing is touched
 captured    gives the uplinks to VPP
 taken       starts VPP
 up          has VPP configured, and Linux's side of the taps
-configured  brings the taps up; what answered before must answer through VPP
+configured  brings uplinks and taps up; what answered before must answer through VPP
 running     watches
 restoring   ends VPP, undoes the journal
 retrying    waits before the next try to restore

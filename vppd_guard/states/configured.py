@@ -1,4 +1,4 @@
-"""The action of CONFIGURED: the taps come up, and the host goes on through VPP."""
+"""The action of CONFIGURED: uplinks and taps come up, and the host goes on through VPP."""
 
 import asyncio
 import time
@@ -15,8 +15,8 @@ from vppd_guard.uplink.desired import guard_intents
 
 
 async def run_guard_state(context: GuardContext, holding: GuardHoldingUp) -> None:
-    """The taps are up, and the host reaches through VPP what it reached before."""
-    intents = guard_intents([uplink.target for uplink in holding.uplinks], context.config, taps_up=True)
+    """Uplinks and taps are up, and the host reaches through VPP what it reached before."""
+    intents = guard_intents([uplink.target for uplink in holding.uplinks], context.config, up=True)
     context.peer.publish(INTENT_WORD, intents, cause=context.peer.new_cause("guard/host"))
     async with asyncio.timeout(context.config.takeover_wait_s):
         await wait_until_vpp_holds(context, holding.vpp, intents)

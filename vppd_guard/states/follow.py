@@ -72,7 +72,7 @@ class TapFollowing:
 
     def _publish(self) -> None:
         context = self._context
-        intents = guard_intents([uplink.target for uplink in self.holding.uplinks], context.config, taps_up=True)
+        intents = guard_intents([uplink.target for uplink in self.holding.uplinks], context.config, up=True)
         context.peer.publish(INTENT_WORD, intents, cause=context.peer.new_cause("guard/followed"))
 
     async def _raise_mtus(self) -> None:

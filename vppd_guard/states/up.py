@@ -19,11 +19,11 @@ async def run_guard_state(context: GuardContext, holding: GuardHoldingUp) -> Gua
     """VPP has uplinks and host taps; Linux's side of a tap is configured as soon as there is one."""
     follower = TapFollower(context, holding.uplinks)
     async with asyncio.timeout(context.config.takeover_wait_s):
-        # An adopted VPP has taps that are up: they stay so, and what has changed on them meanwhile holds.
+        # An adopted VPP has taps: what is up stays so, and what has changed on them meanwhile holds.
         adopted = all([await asyncio.to_thread(is_tap_link, name) for name in holding.names])
         await follower.look()
         targets = [uplink.target for uplink in follower.uplinks]
-        intents = guard_intents(targets, context.config, taps_up=adopted)
+        intents = guard_intents(targets, context.config, up=adopted)
         context.peer.publish(INTENT_WORD, intents, cause=context.peer.new_cause("guard/uplink"))
         for number, uplink in enumerate(follower.uplinks):
             await _wait_for_uplink(context, holding, uplink)

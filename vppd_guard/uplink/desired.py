@@ -87,8 +87,12 @@ class DesiredUplink:
         return f"{_TAP_MAC_BASE}:{self.number:02x}"
 
 
-def guard_intents(targets: Sequence[DesiredUplink], config: NodeConfig, *, taps_up: bool) -> dict[str, Intent]:
-    """All intents of the guard. `taps_up`: Linux's side of the taps is ready."""
+def guard_intents(targets: Sequence[DesiredUplink], config: NodeConfig, *, up: bool) -> dict[str, Intent]:
+    """All intents of the guard. `up`: Linux's side of the taps is ready, and uplinks and taps are to take packets.
+
+    They go up together: a packet from the wire that finds its tap down would leave a session that the host's policies
+    were never asked about.
+    """
     intents: list[Intent] = [
         *_global_intents(config),
         *_physical_network_intents(targets),
@@ -96,8 +100,9 @@ def guard_intents(targets: Sequence[DesiredUplink], config: NodeConfig, *, taps_
     ]
     for target in targets:
         intents += [*_uplink_intents(target, config), *_tap_intents(target, config)]
-        if taps_up:
-            intents.append(AdminUpIntent(host_tap_name(target.name)))
+        if up:
+            names = uplink_intent_name(target.name), host_tap_name(target.name)
+            intents += [AdminUpIntent(name, gated=True) for name in names]
     # Of two that say the same of one thing (two uplinks in one subnet) the first counts.
     return {intent.key: intent for intent in reversed(intents)}
 
@@ -142,12 +147,11 @@ def _uplink_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Inten
     if target.table != DEFAULT_TABLE:
         for version in _DEFAULT_PREFIX:
             yield InterfaceTableIntent(name, version, target.table)
-    yield AdminUpIntent(name)
     for address in linux.uplink_vpp_addresses(captured, config.debug.translateUplinkAddrMaskTo64):
-        yield AddressIntent(name, address, when_up=True)
+        yield AddressIntent(name, address)
     local = linux.link_local_address(captured)
     if local:
-        yield AddressIntent(name, f"{local}/128", when_up=True)
+        yield AddressIntent(name, f"{local}/128")
 
 
 def _uplink_routes(targets: Sequence[DesiredUplink], config: NodeConfig) -> Iterator[RouteIntent]:

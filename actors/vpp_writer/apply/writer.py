@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-from actors.vpp_writer.apply import meeting, orphans, readback
+from actors.vpp_writer.apply import going_up, meeting, orphans, readback
 from actors.vpp_writer.apply.drift import DriftCheck
 from actors.vpp_writer.apply.engine import VppCallEngine, VppCallObserver
 from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents
@@ -19,19 +19,21 @@ from actors.vpp_writer.apply.outcomes import WriteOutcomes
 from actors.vpp_writer.apply.records import VppLifeRecord
 from actors.vpp_writer.apply.run import CallSettledHandler
 from actors.vpp_writer.apply.templates import VppCallTemplates
-from actors.vpp_writer.kinds import INTENT_KINDS
+from actors.vpp_writer.kinds import INTENT_KINDS, attributes
 from actors.vpp_writer.kinds.call import VppCall
 from actors.vpp_writer.kinds.indices import NO_OBJECT_DETAILS, VppIndices
 from actors.vpp_writer.kinds.kind import IntentKind, ObjectDetails, ObservedVppObjects, VppCallSequence
 from actors.vpp_writer.reconcile.bulk import BulkObjects
 from actors.vpp_writer.reconcile.claims import IntentClaim
 from actors.vpp_writer.reconcile.held import HeldObject
+from actors.vpp_writer.reconcile.ingress_gate import is_gated
 from actors.vpp_writer.reconcile.livelock import LivelockDetector
 from actors.vpp_writer.reconcile.objects import ManagedObjects
 from actors.vpp_writer.reconcile.plan import WritePlan
 from actors.vpp_writer.vpp.client import CALLS_SENT_TOGETHER, VppApiClient
 from bus.peer import BusPeer
 from schemas.codec import value_fingerprint
+from schemas.intents import AdminUpIntent
 from schemas.statuses import RejectedStatus
 
 T = TypeVar("T")
@@ -66,6 +68,7 @@ class VppObjectWriter:
         """Begins with what VPP and the journal tell. Raises VppApiGone, NoVppAnswer."""
         self._observed = await meeting.meet_vpp(self._api, self._objects, self._outcomes, life, contents)
         objects = self._objects
+        objects.close_gate(time.monotonic())
         life = VppLifeRecord(self.epoch, life.pid, life.started, objects.suspects)
         self._journal.start(life, objects.held, objects.inventory.unconfirmed)
         self._peer.counters["vpp_reads_total"] += 1
@@ -85,6 +88,7 @@ class VppObjectWriter:
         A plan is bounded, so that what is urgent waits for no more than that.
         """
         objects = self._objects
+        objects.open_gate(time.monotonic())
         worked = objects.has_work(time.monotonic())
         if worked:
             await self._carry_out(objects.plan(time.monotonic()))
@@ -159,6 +163,7 @@ class VppObjectWriter:
         if any(INTENT_KINDS[type(claim.intent)].external for _, claim in claimed):
             self._observed = await readback.observe_external_objects(self._api, self._objects.held)
         async with self._calling(self._outcomes.write_ended) as engine:
+            await self._go_up_together([(key, claim) for key, claim in claimed if is_gated(claim.intent)])
             for part in _slices(claimed):
                 writable = [(key, claim) for key, claim in part if self._can_write(key, claim)]
                 indices = self._indices
@@ -168,6 +173,25 @@ class VppObjectWriter:
                     start = engine.add if INTENT_KINDS[type(claim.intent)].single else engine.start
                     start(key, sequence)
                 await engine.send()
+
+    async def _go_up_together(self, claimed: Sequence[tuple[str, IntentClaim]]) -> None:
+        """Interfaces by which packets come in go up at one moment; what became of each is asked afterwards."""
+        coming = {
+            key: HeldObject(claim.owner, claim.intent)
+            for key, claim in claimed
+            if key not in self._objects.held and self._can_write(key, claim)
+        }
+        if len(coming) < 2:
+            return
+        self._outcomes.begin(coming)
+        intents = [
+            held_object.intent for held_object in coming.values() if isinstance(held_object.intent, AdminUpIntent)
+        ]
+        for call in attributes.calls_before_up(intents, self._indices):
+            await self._api.request(call.message, call.fields)
+        numbers = [self._indices.interface(intent.interface) for intent in intents]
+        if not await going_up.go_up_together(self._api, numbers):
+            self._peer.counters["vpp_errors_total"] += 1
 
     def _can_write(self, key: str, claim: IntentClaim) -> bool:
         """Is there all that the object needs, in VPP and of VPP?"""

@@ -4,9 +4,17 @@ from actors.vpp_writer.kinds.accepted_retvals import add_del_call
 from actors.vpp_writer.kinds.call import VppCall, VppRefusalCheck
 from actors.vpp_writer.kinds.checks import check_intent_mac, checked_address_version, checked_interface_address
 from actors.vpp_writer.kinds.indices import VppIndices
-from actors.vpp_writer.kinds.kind import RANK_ADDRESS, RANK_NEIGHBOUR, RANK_UNNUMBERED, AddDelKind
+from actors.vpp_writer.kinds.kind import (
+    RANK_ADDRESS,
+    RANK_NEIGHBOUR,
+    RANK_UNNUMBERED,
+    AddDelKind,
+    ObjectDetails,
+    VppCallSequence,
+)
 from actors.vpp_writer.kinds.retvals import vpp_retvals_named
-from schemas.intents import AddressIntent, NeighbourIntent, UnnumberedIntent, interface_intent_key
+from schemas.intents import AddressIntent, NeighbourIntent, UnnumberedIntent, admin_up_intent_key, interface_intent_key
+from schemas.npol import interface_policies_intent_key
 
 _STATIC = 1  # ip_neighbor_flags
 # Which of these VPP answers does not tell whether the address is this interface's or another's.
@@ -24,12 +32,21 @@ class AddressKind(AddDelKind[AddressIntent]):
         checked_interface_address("address", intent.address)
 
     def needs(self, intent: AddressIntent) -> set[str]:
-        up = {f"admin-up/{intent.interface}"} if intent.when_up else set()
+        up = {admin_up_intent_key(intent.interface)} if intent.when_up else set()
         return {interface_intent_key(intent.interface)} | up
 
     def after(self, intent: AddressIntent) -> set[str]:
         version = checked_interface_address("address", intent.address).version
         return {f"interface-table/{intent.interface}/ip{version}"}
+
+    def can_update_held_object(self, old: AddressIntent, new: AddressIntent) -> bool:
+        return True
+
+    def update(
+        self, old: AddressIntent, new: AddressIntent, indices: VppIndices, details: ObjectDetails
+    ) -> VppCallSequence:
+        yield from ()  # they differ in what they wait for
+        return None
 
     def call(self, intent: AddressIntent, indices: VppIndices, add: bool) -> VppCall:
         address = checked_interface_address("address", intent.address)
@@ -52,11 +69,21 @@ class UnnumberedKind(AddDelKind[UnnumberedIntent]):
     messages = ("sw_interface_set_unnumbered",)
 
     def needs(self, intent: UnnumberedIntent) -> set[str]:
-        return {interface_intent_key(intent.interface), interface_intent_key(intent.lender)}
+        policed = {interface_policies_intent_key(intent.interface)} if intent.when_policed else set()
+        return {interface_intent_key(intent.interface), interface_intent_key(intent.lender)} | policed
 
     def after(self, intent: UnnumberedIntent) -> set[str]:
         pair = (intent.interface, intent.lender)
         return {f"interface-table/{name}/ip{version}" for name in pair for version in (4, 6)}
+
+    def can_update_held_object(self, old: UnnumberedIntent, new: UnnumberedIntent) -> bool:
+        return old.lender == new.lender
+
+    def update(
+        self, old: UnnumberedIntent, new: UnnumberedIntent, indices: VppIndices, details: ObjectDetails
+    ) -> VppCallSequence:
+        yield from ()  # they differ in what they wait for
+        return None
 
     def call(self, intent: UnnumberedIntent, indices: VppIndices, add: bool) -> VppCall:
         fields = {

@@ -1,5 +1,7 @@
 """Attributes of an interface: table binding, MTU, receive mode, GSO, IPv6, admin state."""
 
+from collections.abc import Iterable
+
 from actors.vpp_writer.kinds.accepted_retvals import accepted_vpp_retvals, add_del_call
 from actors.vpp_writer.kinds.call import IntentRejected, VppCall, VppRefusalCheck
 from actors.vpp_writer.kinds.checks import check_intent_range, checked_ip_version
@@ -15,7 +17,9 @@ from actors.vpp_writer.kinds.kind import (
     SettingKind,
     VppCallSequence,
 )
+from actors.vpp_writer.kinds.npol import closing_call
 from actors.vpp_writer.kinds.retvals import vpp_retvals_named
+from schemas.cnat import cnat_feature_intent_key
 from schemas.intents import (
     AdminUpIntent,
     GsoIntent,
@@ -140,16 +144,33 @@ class Ip6Kind(IntentKind[Ip6Intent]):
 
 
 class AdminUpKind(AddDelKind[AdminUpIntent]):
-    """Administratively up; gone: down."""
+    """Administratively up; gone: down. One that passes packets only by policies is closed before it goes up."""
 
     intent = AdminUpIntent
     rank = RANK_ADMIN_UP
     messages = ("sw_interface_set_flags",)
 
     def needs(self, intent: AdminUpIntent) -> set[str]:
-        policed = {interface_policies_intent_key(intent.interface)} if intent.when_policed else set()
-        return {interface_intent_key(intent.interface)} | policed
+        enforcing = {cnat_feature_intent_key(intent.interface)} if intent.when_policed else set()
+        return {interface_intent_key(intent.interface)} | enforcing
+
+    def create(self, intent: AdminUpIntent, indices: VppIndices, existing: ObjectDetails | None) -> VppCallSequence:
+        yield calls_before_up([intent], indices)
+        yield [self.call(intent, indices, True)]
+        return None
+
+    def can_update_held_object(self, old: AdminUpIntent, new: AdminUpIntent) -> bool:
+        return True
 
     def call(self, intent: AdminUpIntent, indices: VppIndices, add: bool) -> VppCall:
         fields = {"sw_if_index": indices.interface(intent.interface), "flags": _ADMIN_UP if add else 0}
         return add_del_call("sw_interface_set_flags", add, fields)
+
+
+def calls_before_up(intents: Iterable[AdminUpIntent], indices: VppIndices) -> list[VppCall]:
+    """The calls that close those of the interfaces whose policies are not held. Raises IntentRetriedLater."""
+    return [
+        closing_call(intent.interface, indices)
+        for intent in intents
+        if intent.when_policed and indices.intent(interface_policies_intent_key(intent.interface)) is None
+    ]

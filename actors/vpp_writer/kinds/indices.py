@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from actors.vpp_writer.kinds.call import IntentRetriedLater
-from schemas.intents import FIXED_TABLE_IDS, interface_intent_key, table_intent_key
+from schemas.intents import FIXED_TABLE_IDS, Intent, interface_intent_key, table_intent_key
 from schemas.npol import ip_set_intent_key, policy_intent_key
 
 NO_VPP_INDEX = 0xFFFFFFFF  # VPP's "no index"
@@ -17,8 +17,11 @@ NO_OBJECT_DETAILS: Mapping[str, int | str] = MappingProxyType(
 )  # details of an object of which there is nothing to learn
 
 
-class _HasDetails(Protocol):
+class _Held(Protocol):
     """A held object."""
+
+    @property
+    def intent(self) -> Intent: ...
 
     @property
     def details(self) -> Mapping[str, Any]: ...
@@ -27,7 +30,7 @@ class _HasDetails(Protocol):
 class VppIndices:
     """Looks indices up among the held objects."""
 
-    def __init__(self, objects: Mapping[str, _HasDetails]) -> None:
+    def __init__(self, objects: Mapping[str, _Held]) -> None:
         self._objects = objects
 
     def interface(self, name: str) -> int:
@@ -47,6 +50,11 @@ class VppIndices:
     def policy(self, name: str) -> int:
         """The id of a held policy. Raises IntentRetriedLater if it has gone meanwhile."""
         return int(self._detail(policy_intent_key(name), "policy_id"))
+
+    def intent(self, key: str) -> Intent | None:
+        """The intent of a held object; None: it is not held."""
+        held_object = self._objects.get(key)
+        return None if held_object is None else held_object.intent
 
     def _detail(self, key: str, detail: str) -> Any:
         held_object = self._objects.get(key)

@@ -23,7 +23,7 @@ from actors.vpp_writer.kinds.kind import (
     VppCallSequence,
 )
 from schemas.cnat import cnat_feature_intent_key
-from schemas.intents import interface_intent_key
+from schemas.intents import AdminUpIntent, admin_up_intent_key, interface_intent_key
 from schemas.npol import (
     NPOL_DEFAULT_ACTIONS,
     NPOL_RULE_ACTIONS,
@@ -166,7 +166,7 @@ class PolicyKind(IntentKind[PolicyIntent]):
 
 
 class InterfacePoliciesKind(AddDelKind[InterfacePoliciesIntent]):
-    """What holds on an interface; replaced whole, in one step. Gone: everything passes.
+    """What holds on an interface; replaced whole, in one step. Gone: everything passes, or nothing (`AdminUpIntent`).
 
     Policies are enforced only where the cnat feature is on, so that must be there first.
     """
@@ -187,10 +187,20 @@ class InterfacePoliciesKind(AddDelKind[InterfacePoliciesIntent]):
         return policies | {interface_intent_key(intent.interface), cnat_feature_intent_key(intent.interface)}
 
     def call(self, intent: InterfacePoliciesIntent, indices: VppIndices, add: bool) -> VppCall:
-        return _configure(intent if add else _unpoliced(intent.interface), indices, add=add)
+        if add:
+            return _configure(intent, indices, add=True)
+        up = indices.intent(admin_up_intent_key(intent.interface))
+        if isinstance(up, AdminUpIntent) and up.when_policed:
+            return closing_call(intent.interface, indices)
+        return _configure(_unpoliced(intent.interface), indices, add=False)
 
     def can_update(self, old: InterfacePoliciesIntent, new: InterfacePoliciesIntent) -> bool:
         return True
+
+
+def closing_call(interface: str, indices: VppIndices) -> VppCall:
+    """The call by which all packets are denied on the interface, in both directions. Raises IntentRetriedLater."""
+    return _configure(InterfacePoliciesIntent(interface), indices, add=True)
 
 
 def _unpoliced(interface: str) -> InterfacePoliciesIntent:

@@ -16,6 +16,7 @@ from actors.vpp_writer.reconcile.bulk_plan import plan_bulk_objects
 from actors.vpp_writer.reconcile.claims import IntentClaim, IntentClaims
 from actors.vpp_writer.reconcile.cycles import find_needs_cycle
 from actors.vpp_writer.reconcile.held import HeldInventory, HeldObject, SuspectIntent
+from actors.vpp_writer.reconcile.ingress_gate import GATE_NEED, GateOutlook, IngressGate, is_gated
 from actors.vpp_writer.reconcile.plan import WritePlan, make_write_plan
 from actors.vpp_writer.reconcile.retry import WriteRetries, WriterPresentTime
 from actors.vpp_writer.reconcile.statuses import WriterStatuses, held_object_status
@@ -36,6 +37,7 @@ class ManagedObjects:
         self.queue = WriterWorkQueue()
         self.retries = WriteRetries()
         self.statuses = WriterStatuses()
+        self.gate = IngressGate()
         self.suspects: dict[str, SuspectIntent] = {}
         self.causes: dict[str, str] = {}  # by key: what its claim came from last
         self._lingering: set[str] = set()  # not wanted any more, but needed by what is held
@@ -129,6 +131,9 @@ class ManagedObjects:
             return None
         if key in self.suspects and self._quarantined(key, claim):
             return None
+        if key not in self.held and self.gate.holds_back(key, intent):
+            self.set_status(owner, key, PendingStatus(value_fingerprint(intent), (GATE_NEED,)))
+            return None
         if self.failing and self.retries.blocked(key, value_fingerprint(intent), now):
             return None
         return intent
@@ -167,6 +172,25 @@ class ManagedObjects:
         reason = f"VPP died {_SUSPECT_LIVES} times in a row while this was being written"
         self.set_status(claim.owner, key, RejectedStatus(generation, reason))
         return True
+
+    # --- packets are let in
+
+    def close_gate(self, now: float) -> None:
+        """A VPP has been met: if no interface by which packets come in is up there, all wait for one another."""
+        if not any(is_gated(held_object.intent) for held_object in self.held.values()):
+            self.gate.close(now)
+
+    def gate_obstacles(self, now: float) -> list[str]:
+        """Why packets are not let in yet, in words; empty: they are, or may be now."""
+        if self.gate.is_open:
+            return []
+        outlook = GateOutlook(len(self.queue.urgent), len(self.queue), self.failing)
+        return self.gate.obstacles(self.claims, outlook, now)
+
+    def open_gate(self, now: float) -> None:
+        """Lets packets in, if nothing is to be there before."""
+        if not self.gate.is_open and not self.gate_obstacles(now):
+            self.queue.add(self.gate.open())
 
     # --- the plan
 

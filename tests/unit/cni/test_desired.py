@@ -54,10 +54,10 @@ def test_a_pod_has_a_tun_that_borrows_its_addresses_from_a_loopback() -> None:
     device = tap(pod_of(request()))
     assert (device.name, device.host_interface, device.tun, device.persist) == (TUN, "eth0", True, True)
     assert device.netns == "/var/run/netns/cni-75e26661-4119-90a4-b9d2-0b00489f76f3"
-    assert objects[f"unnumbered/{TUN}"] == UnnumberedIntent(TUN, LOOPBACK)
+    assert objects[f"unnumbered/{TUN}"] == UnnumberedIntent(TUN, LOOPBACK, when_policed=True)
     assert objects[f"mtu/{TUN}"] == MtuIntent(TUN, 9216)
     assert objects[f"rx-mode/{TUN}"] == RxModeIntent(TUN, "adaptive")
-    assert objects[f"admin-up/{TUN}"] == AdminUpIntent(TUN, when_policed=True)
+    assert objects[f"admin-up/{TUN}"] == AdminUpIntent(TUN, when_policed=True, gated=True)
     loopback = objects[f"interface/{LOOPBACK}"]
     assert isinstance(loopback, LoopbackIntent)
     assert loopback.mac == "02:00:00:00:00:01"
@@ -146,10 +146,11 @@ def test_a_pod_is_told_of_with_its_interface_and_its_addresses() -> None:
     assert {address.partition("/")[0] for address in fact.addresses} == {"10.1.0.5", "fd10::5"}
 
 
-def test_where_policies_are_said_a_pod_is_down_until_they_hold() -> None:
+def test_where_policies_are_said_a_pod_is_closed_and_sends_nothing_until_they_hold() -> None:
     for source, waits in (("none", False), ("felix", True)):
-        config = NodeConfig(node="n1", policy_source=source)
-        assert AdminUpIntent(TUN, when_policed=waits) in desired.pod_intents(pod_of(request()), config)
+        objects = desired.pod_intents(pod_of(request()), NodeConfig(node="n1", policy_source=source))
+        assert AdminUpIntent(TUN, when_policed=waits, gated=True) in objects
+        assert {o.when_policed for o in objects if isinstance(o, UnnumberedIntent)} == {waits}
 
 
 def test_translation_and_policies_act_on_a_pods_interface() -> None:

@@ -124,7 +124,7 @@ def test_a_vpp_that_lacks_messages_is_refused_with_their_names() -> None:
 def test_the_messages_that_are_looked_for_are_those_that_the_guards_intents_need() -> None:
     interface = AfPacketIntent(name="uplink/eth0", host_interface="eth0", mac=captured().mac, tag="main-eth0")
     target = DesiredUplink(captured=captured(), spec=SPEC, interface=interface, rx_mode="interrupt", mtu=1500)
-    kinds = {type(intent) for intent in guard_intents([target], NodeConfig(node="n1"), taps_up=True).values()}
+    kinds = {type(intent) for intent in guard_intents([target], NodeConfig(node="n1"), up=True).values()}
     writers = [kind for kind in INTENT_KINDS.values() if kind.intent in kinds]
     assert {kind.intent for kind in writers} == kinds
     needed = {message for kind in writers for message in kind.messages}

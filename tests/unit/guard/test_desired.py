@@ -49,16 +49,16 @@ def target(captured: CapturedLink = CAPTURED, number: int = 0, network: str = ""
     )
 
 
-def intents(captured: CapturedLink = CAPTURED, config: NodeConfig = CONFIG, *, tap_up: bool = True) -> set[object]:
-    return set(guard_intents([target(captured)], config, taps_up=tap_up).values())
+def intents(captured: CapturedLink = CAPTURED, config: NodeConfig = CONFIG, *, up: bool = True) -> set[object]:
+    return set(guard_intents([target(captured)], config, up=up).values())
 
 
 def test_the_uplink_has_in_vpp_what_it_had_in_linux() -> None:
     desired = intents()
     assert any(isinstance(i, AfPacketIntent) and (i.host_interface, i.mac) == ("eth0", CAPTURED.mac) for i in desired)
-    assert AddressIntent("uplink/eth0", "192.0.2.7/24", when_up=True) in desired
-    assert AddressIntent("uplink/eth0", "2001:db8::7/64", when_up=True) in desired
-    assert AddressIntent("uplink/eth0", f"{LOCAL}/128", when_up=True) in desired
+    assert AddressIntent("uplink/eth0", "192.0.2.7/24") in desired
+    assert AddressIntent("uplink/eth0", "2001:db8::7/64") in desired
+    assert AddressIntent("uplink/eth0", f"{LOCAL}/128") in desired
     for prefix, hop in (("0.0.0.0/0", "192.0.2.1"), ("::/0", "2001:db8::1"), ("198.51.100.0/24", "192.0.2.9")):
         assert RouteIntent("default", prefix, (RoutePath(next_hop=hop, interface="uplink/eth0"),)) in desired
 
@@ -80,12 +80,13 @@ def test_a_word_that_is_no_receive_mode_does_not_keep_the_uplink_from_being_take
     assert RxModeIntent("host/eth0", "adaptive") in intents(config=config)
 
 
-def test_the_tap_comes_up_last() -> None:
-    assert intents(tap_up=True) - intents(tap_up=False) == {AdminUpIntent("host/eth0")}
+def test_uplink_and_tap_come_up_last_and_together() -> None:
+    both = {AdminUpIntent("uplink/eth0", gated=True), AdminUpIntent("host/eth0", gated=True)}
+    assert intents(up=True) - intents(up=False) == both
 
 
 def test_the_same_capture_gives_the_same_intents() -> None:
-    assert guard_intents([target()], CONFIG, taps_up=True) == guard_intents([target()], CONFIG, taps_up=True)
+    assert guard_intents([target()], CONFIG, up=True) == guard_intents([target()], CONFIG, up=True)
 
 
 SECOND = CapturedLink(
@@ -101,7 +102,7 @@ SECOND = CapturedLink(
 
 
 def test_each_uplink_has_a_tap_of_its_own_and_the_better_default_route_wins() -> None:
-    desired = set(guard_intents([target(), target(SECOND, 1)], CONFIG, taps_up=True).values())
+    desired = set(guard_intents([target(), target(SECOND, 1)], CONFIG, up=True).values())
     taps = {i.name: i.mac for i in desired if isinstance(i, TapIntent)}
     assert taps == {"host/eth0": "02:ca:11:c0:fd:00", "host/eth1": "02:ca:11:c0:fd:01"}
     assert {i.interface for i in desired if isinstance(i, AdminUpIntent)} == {
@@ -117,7 +118,7 @@ def test_each_uplink_has_a_tap_of_its_own_and_the_better_default_route_wins() ->
 
 
 def test_an_uplink_of_another_physical_network_has_tables_of_its_own() -> None:
-    desired = set(guard_intents([target(), target(SECOND, 1, "storage")], CONFIG, taps_up=True).values())
+    desired = set(guard_intents([target(), target(SECOND, 1, "storage")], CONFIG, up=True).values())
     routes = {(i.table, i.prefix): i.paths for i in desired if isinstance(i, RouteIntent)}
     assert routes["physical-net-storage", "0.0.0.0/0"] == (RoutePath(next_hop="203.0.113.1", interface="uplink/eth1"),)
     assert routes["default", "0.0.0.0/0"] == (RoutePath(next_hop="192.0.2.1", interface="uplink/eth0"),)
@@ -146,7 +147,7 @@ def test_of_two_routes_for_a_prefix_vpp_gets_the_one_that_linux_would_use() -> N
 def test_a_host_address_of_ipv6_is_wide_towards_vpp_only() -> None:
     alone = CapturedLink(name="eth0", mac=CAPTURED.mac, mtu=1500, addresses=(LinuxAddress(address="2001:db8::7/128"),))
     desired = intents(alone)
-    assert AddressIntent("uplink/eth0", "2001:db8::7/64", when_up=True) in desired
+    assert AddressIntent("uplink/eth0", "2001:db8::7/64") in desired
     assert (
         RouteIntent("punt", "2001:db8::7/128", (RoutePath(next_hop="2001:db8::7", interface="host/eth0"),)) in desired
     )

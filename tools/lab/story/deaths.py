@@ -33,6 +33,11 @@ def pid_of(lab: Lab, node: LabNode, program: str) -> int:
     return supervisor.pid_of(lab, node, program)
 
 
+def vpp_pid(lab: Lab, node: LabNode) -> int:
+    """The pid of the node's VPP; 0 while there is none."""
+    return next((pid for pid in linux.pids_in(node.vpp_netns) if _is_vpp(lab, node, pid)), 0)
+
+
 def kill(lab: Lab, program: str, shop: Shop | None = None) -> CheckResult:
     """kill -9 of one process of node1: back by its supervisor, all intents as before."""
     node = lab.all_nodes[0]
@@ -95,17 +100,17 @@ def kill_vpp(lab: Lab) -> list[CheckResult]:
     """kill -9 of VPP: the host's connectivity and the pods come back; both times."""
     node = lab.all_nodes[0]
     a1, a2 = lab.pods["a1"], lab.pods["a2"]
-    vpps = [pid for pid in linux.pids_in(node.vpp_netns) if _is_vpp(lab, node, pid)]
-    if len(vpps) != 1:
-        return [CheckResult("kill -9 VPP", False, f"{len(vpps)} VPPs run in {node.vpp_netns}")]
+    vpp = vpp_pid(lab, node)
+    if not vpp:
+        return [CheckResult("kill -9 VPP", False, f"no VPP runs in {node.vpp_netns}")]
     with (
         pings.BackgroundPing(lan_netns(lab.name), str(node.ip4)) as host_ping,
         pings.BackgroundPing(a1.netns, a2.ip4) as pod_ping,
         pings.BackgroundPing(a1.netns, lab.pods["b1"].ip6) as near_ping,
     ):
         time.sleep(SETTLE_S)
-        linux.send_signal(vpps[0], signal.SIGKILL)
-        recovered = asyncio.run(_recovered(lab, node, vpps[0]))
+        linux.send_signal(vpp, signal.SIGKILL)
+        recovered = asyncio.run(_recovered(lab, node, vpp))
         reached = pings.ping(a1.netns, a2.ip4, BACK_S_MAX) is not None
         near = pings.ping(a1.netns, lab.pods["b1"].ip6, BACK_S_MAX) is not None
         home = pings.ping(lan_netns(lab.name), str(node.ip4), BACK_S_MAX) is not None

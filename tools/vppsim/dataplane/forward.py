@@ -34,19 +34,27 @@ class IpForward:
         self._local, self._multicast, self._cnat = local, multicast, cnat
 
     def input(self, packet: IpPacket, interface: Interface) -> None:
-        """An IP packet that came in by `interface`."""
-        if not interface.ip_enabled(packet.family):
-            self._state.count(f"drop_ip{packet.family}_not_enabled")
-        elif not _well_formed(packet):
+        """An IP packet that came in by `interface`. In VPP's arcs cnat comes before it is asked whether IP is on."""
+        if not _well_formed(packet):
             self._state.count(f"drop_ip{packet.family}_malformed")
         elif packet.offload is not None and not self._offload_is_valid(packet):
             self._state.count("drop_offload_malformed")
-        elif packet.family == 6 and self._nd.handled_by_proxy(packet, interface):
+        elif interface.ip_enabled(6) and packet.family == 6 and self._nd.handled_by_proxy(packet, interface):
             self._state.count("nd_proxied")
         elif is_multicast(packet.destination):
-            self._multicast.input(packet, interface.tables[packet.family])
-        elif not self._state.cnat.features or self._cnat.input(packet, interface):
+            if self._is_enabled(packet, interface):
+                self._multicast.input(packet, interface.tables[packet.family])
+        elif self._passes_cnat(packet, interface) and self._is_enabled(packet, interface):
             self.route(packet, interface.tables[packet.family])
+
+    def _passes_cnat(self, packet: IpPacket, interface: Interface) -> bool:
+        return not self._state.cnat.features or self._cnat.input(packet, interface)
+
+    def _is_enabled(self, packet: IpPacket, interface: Interface) -> bool:
+        enabled = interface.ip_enabled(packet.family)
+        if not enabled:
+            self._state.count(f"drop_ip{packet.family}_not_enabled")
+        return enabled
 
     def _offload_is_valid(self, packet: IpPacket) -> bool:
         packet.offload = validated_offload(packet.data, packet.offload) if packet.offload else None

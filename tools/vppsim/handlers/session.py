@@ -57,4 +57,5 @@ def show_threads(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
 
 @call("cli_inband")
 def cli_inband(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
-    return {"reply": commands.run(vpp, message.cmd)}
+    retval, reply = commands.run_cli_commands(vpp, message.cmd)
+    return {"retval": retval, "reply": reply}
