@@ -34,7 +34,7 @@ class TapFollower:
     async def configure(self, number: int) -> None:
         """Gives the tap of that uplink the uplink's state; from here on what others change on it is followed.
 
-        Raises NoSuchLink, CannotRestoreLink, OSError: the undo journal cannot be written; TimeoutError.
+        Raises NoSuchLink, CannotRestoreLink, TimeoutError. If the undo journal cannot be written, it is behind.
         """
         uplink, executor = self.uplinks[number], self._context.executor
         plan = uplink.tap_plan(self._context.config, main=number == 0)
@@ -42,7 +42,7 @@ class TapFollower:
         tap = await executor.run(_LOOK_S_MAX, read_tap, uplink.name)
         unseen = missing_routes(plan, tap) if tap else frozenset()
         self._put(number, replace(uplink, tap_index=index, unseen=unseen))
-        await self._write(self.uplinks[number])
+        await self._write_what_is_behind()
 
     async def look(self) -> bool:
         """Has anything been followed? Raises OSError, TimeoutError."""
@@ -71,7 +71,7 @@ class TapFollower:
     async def configure_new_taps(self) -> None:
         """Gives taps that were made anew, as after somebody has deleted one in VPP, what the old ones had.
 
-        Raises NoSuchLink, CannotRestoreLink, OSError, TimeoutError.
+        Raises NoSuchLink, CannotRestoreLink, TimeoutError.
         """
         for number, uplink in enumerate(self.uplinks):
             index = await self._context.executor.run(_LOOK_S_MAX, tap_link_index, uplink.name)

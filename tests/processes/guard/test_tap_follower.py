@@ -28,8 +28,12 @@ class Log:
     warning = error = info
 
 async def main():
+    full = False
     config, records = NodeConfig(node="n1"), []
-    async def replace_captured(record): records.append(record)
+    async def replace_captured(record):
+        if full:
+            raise OSError(28, "No space left on device")
+        records.append(record)
     context = SimpleNamespace(config=config, executor=LinuxStepExecutor(), log=Log(), note=lambda text: None,
                               warn_once=lambda text: None, replace_captured=replace_captured)
     link = CapturedLink(
@@ -43,12 +47,14 @@ async def main():
     await follower.configure(0)
     seen = []
     for line in sys.argv[1:]:
-        ip(line)
+        full = line.startswith("full:")
+        ip(line.removeprefix("full:"))
         followed = await follower.look()
         await follower.configure_new_taps()
         await follower.correct()
         captured = records[-1].uplink
         prefixes = [r.prefix for r in captured.routes if r.gateway]
+        assert bool(follower.problem) == full, follower.problem
         seen.append([followed, [a.address for a in captured.addresses], prefixes])
     print(json.dumps(seen))
 
@@ -95,6 +101,14 @@ def test_a_tap_that_is_made_anew_has_lost_nothing_and_gets_everything_back(netns
 
 def test_a_tap_that_is_set_down_has_lost_nothing(netns: str) -> None:
     assert follow(netns, "link set eth0 down") == [[False, BOTH, DEFAULTS]]
+
+
+def test_what_a_full_disk_has_not_taken_is_written_as_soon_as_it_can_be(netns: str) -> None:
+    changes = "full:addr add 192.0.2.100/32 dev eth0", "link set eth0 up"
+    assert follow(netns, *changes) == [
+        [True, BOTH, DEFAULTS],
+        [False, ["192.0.2.7/24", "192.0.2.100/32", "2001:db8::7/64"], DEFAULTS],
+    ]
 
 
 def test_a_route_that_is_removed_is_not_put_back_by_the_guard(netns: str) -> None:
