@@ -10,13 +10,14 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
 
 import msgpack
 
 from bus.envelope import SnapshotPart, pack_bus_message
+from bus.whole_files import append_file_whole
 
 FORMAT = "vppd bus recording 1"
 CHUNK_BYTES = 256 << 10
@@ -40,13 +41,17 @@ class BadRecording(Exception):
 
 
 class Recorder:
-    """Writes frames. `bytes_max` of a file, of which the last `files_max` are kept: FILE, FILE.1, FILE.2..."""
+    """Writes frames. `bytes_max` of a file, of which the last `files_max` are kept: FILE, FILE.1, FILE.2...
+
+    A chunk for which there is no room is left out, and all raise OSError with the file's name: what was written before
+    can be read.
+    """
 
     def __init__(
         self, path: Path, bytes_max: int, files_max: int, settings: Mapping[str, str] = MappingProxyType({})
     ) -> None:
         self._path, self._bytes_max, self._files_max, self._settings = path, bytes_max, files_max, settings
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._chunk: list[Frame] = []
         self._size, self._chunk_bytes, self._began = 0, 0, 0.0
         self.frames = 0
@@ -71,11 +76,10 @@ class Recorder:
             older = self._numbered(number - 1)
             if older.exists():
                 older.replace(self._numbered(number))
-        self._file = self._path.open("wb")
+        self._file = self._path.open("wb", buffering=0)
         self._path.chmod(0o600)
         header = {"format": FORMAT, "started": time, "settings": dict(self._settings)}
-        self._size = self._file.write(json.dumps(header).encode() + b"\n")
-        self._file.flush()  # readable from the beginning, while it is written
+        self._append(self._file, json.dumps(header).encode() + b"\n")
         self._began = time
         self._chunk = [(time, pack_bus_message(snapshot)) for snapshot in state]
 
@@ -84,18 +88,23 @@ class Recorder:
 
     def flush(self, time: float = 0.0) -> None:
         """Everything so far is in the file."""
-        if self._file is not None and self._chunk:
-            data = zlib.compress(msgpack.packb(self._chunk), 1)
-            self._size += self._file.write(LENGTH.pack(len(data)) + data)
-            self._file.flush()
-        self._chunk, self._chunk_bytes, self._began = [], 0, time or self._began
+        chunk, self._chunk, self._chunk_bytes, self._began = self._chunk, [], 0, time or self._began
+        if self._file is not None and chunk:
+            data = zlib.compress(msgpack.packb(chunk), 1)
+            self._append(self._file, LENGTH.pack(len(data)) + data)
+
+    def _append(self, file: FileIO, data: bytes) -> None:
+        append_file_whole(file.fileno(), data, self._path)
+        self._size += len(data)
 
     def close(self) -> None:
         """Ends the file; the next frame begins another."""
-        self.flush()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        try:
+            self.flush()
+        finally:
+            if self._file is not None:
+                self._file.close()
+                self._file, self._size = None, 0
 
 
 def read(path: Path) -> Iterator[Frame]:

@@ -1,11 +1,13 @@
 """Recordings: read as they were written, whole in themselves after a rotation, robust against what is damaged."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from schemas.config import is_recordable_variable
+from tests.unit.bus.test_whole_files import failing
 from tests.unit.tap.frames import AFTER, BEFORE, SERVICES, STORY, intents
 from tools.tap.observer import Observer
 from tools.tap.recording import BadRecording, Recorder, read, read_header
@@ -98,3 +100,16 @@ def test_a_recording_without_settings_has_none(tmp_path: Path) -> None:
 def test_scripts_that_may_have_secrets_are_not_recorded() -> None:
     names = [name for name in (*SECRETIVE, "NODENAME", "SERVICE_PREFIX", "PATH") if is_recordable_variable(name)]
     assert names == ["NODENAME", "SERVICE_PREFIX"]
+
+
+def test_a_recording_for_which_there_is_no_more_room_can_be_read_so_far(tmp_path: Path) -> None:
+    path, (first, second, *_) = tmp_path / "a", STORY
+    recorder = Recorder(path, 1 << 20, 3)
+    recorder.write(*first)
+    recorder.flush()
+    recorder.write(*second)
+    with failing("write", [10, OSError(errno.ENOSPC, "No space left on device")]):
+        with pytest.raises(OSError, match=f"No space left on device.*{path}"):
+            recorder.flush()
+        recorder.close()
+    assert tuple(read(path)) == (first,)
