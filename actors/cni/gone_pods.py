@@ -31,12 +31,12 @@ class GonePods:
 
     async def look(self, deadline: float) -> None:
         """Withdraws all pods whose namespace has gone; what is not done by the deadline is done later."""
-        gone = [pod for pod in self._table.pods.values() if netns.is_netns_path_absent(pod.netns)]
+        gone = [pod for pod in self._table.pods.values() if netns.has_netns_vanished(pod.netns)]
         await asyncio.gather(*(self.withdraw(pod, deadline) for pod in gone))
 
     async def withdraw(self, pod: CniPod, deadline: float) -> None:
         """Withdraws a pod if its namespace has gone."""
-        if not netns.is_netns_path_absent(pod.netns):
+        if not netns.has_netns_vanished(pod.netns):
             return
         try:
             if await self._wiring.remove_gone(pod, deadline):

@@ -44,6 +44,15 @@ def is_netns_path_absent(path: str) -> bool:
     return not os.path.lexists(path)
 
 
+def has_netns_vanished(path: str) -> bool:
+    """Has the namespace that was at that path gone, while others of its place may live?
+
+    Where the whole directory is missing, it is rather not mounted here, and nothing follows for any pod. In /proc a
+    directory goes with its process.
+    """
+    return is_netns_path_absent(path) and (path.startswith("/proc/") or os.path.isdir(os.path.dirname(path)))
+
+
 def configure_pod_side(pod: CniPod) -> None:
     """Gives the pod's device its addresses, routes and sysctls. Runs in `_THREAD`. Raises NoPodNamespace, OSError."""
     try:

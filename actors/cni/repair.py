@@ -34,7 +34,7 @@ class PodRepair:
 
     async def _repair(self, pod: CniPod, epoch: int) -> None:
         while self._is_present(pod) and self._epoch == epoch:
-            if netns.is_netns_path_absent(pod.netns):  # VPP cannot make its device: there is nothing to wait for
+            if netns.has_netns_vanished(pod.netns):  # VPP cannot make its device: there is nothing to wait for
                 await self._gone_pods.withdraw(pod, time.monotonic() + _REPAIR_WITHIN_S)
                 continue
             try:

@@ -61,7 +61,7 @@ class PodWiring:
         Raises IntentsNotRealised, OSError, TimeoutError.
         """
         async with self._exclusive(pod.key, deadline):
-            if self._table.pods.get(pod.key) is not pod or not netns.is_netns_path_absent(pod.netns):
+            if self._table.pods.get(pod.key) is not pod or not netns.has_netns_vanished(pod.netns):
                 return False
             await self._withdraw(pod, deadline)
             return True

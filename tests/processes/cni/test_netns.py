@@ -152,3 +152,11 @@ def test_what_is_no_namespace_does_not_exist(namespace: str, tmp_path: Path) -> 
     assert netns.is_network_namespace(namespace)
     assert not netns.is_network_namespace(str(tmp_path / "file"))
     assert not netns.is_network_namespace("/var/run/netns/nowhere")
+
+
+def test_a_namespace_has_vanished_if_its_directory_is_there_and_it_is_not(namespace: str, tmp_path: Path) -> None:
+    """A directory that is missing as a whole is not mounted: no pod of it is taken for gone."""
+    assert netns.has_netns_vanished(str(tmp_path / "gone"))
+    assert netns.has_netns_vanished("/proc/4194305/ns/net"), "above the highest process id"
+    assert not netns.has_netns_vanished(str(tmp_path / "not-mounted" / "web"))
+    assert not netns.has_netns_vanished(namespace)
