@@ -1,7 +1,7 @@
 """Edge: VPP's binary API over its unix socket, for asyncio.
 
-Requests are pipelined: at most `window` of them wait for their replies (`reply_stream.py`), the others wait here. When
-the socket ends every one that waits fails at once. Contexts wrap and skip 0. A dump is followed by a control_ping:
+Requests are pipelined: at most `window` of them wait for their replies (`reply_stream.py`), the others wait to be sent
+(`request_queue.py`). When the socket ends every one that waits fails at once. A dump is followed by a control_ping:
 what arrives under the dump's context before the ping's reply are its details.
 
 A VPP that says nothing is asked for a sign of life. As long as it gives none, calls wait: it may be stopped, and will
@@ -11,9 +11,7 @@ answer when it goes on. A call that stays without its reply while VPP answers ot
 import asyncio
 import contextlib
 import itertools
-import struct
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -22,12 +20,12 @@ from actors.vpp_writer.kinds.call import NoVppAnswer
 from actors.vpp_writer.vpp import definitions
 from actors.vpp_writer.vpp.definitions import UnfitVppApi, VppApiDefinitions
 from actors.vpp_writer.vpp.liveness import VppLiveness
-from actors.vpp_writer.vpp.message_table import VPP_REQUEST_HEAD_BYTES, VppMessageTable
+from actors.vpp_writer.vpp.message_table import VppMessageTable
 from actors.vpp_writer.vpp.pending import PendingVppBatch, PendingVppCall, VppRetvalBatch
 from actors.vpp_writer.vpp.replies import compile_reply_reader, reply_context_offset
 from actors.vpp_writer.vpp.reply_stream import VPP_FRAME_HEADER, UnreadableVppReply, VppReplyStream
+from actors.vpp_writer.vpp.request_queue import VppRequestQueue
 
-_REQUEST = struct.Struct(">QIIHII")  # a frame, and its message's number, client, context
 _WINDOW = 128
 CALLS_SENT_TOGETHER = 128  # calls of one batch
 CALL_S_MAX = 5.0
@@ -45,12 +43,9 @@ class VppApiClient(asyncio.Protocol):
     """One connection. Made by `connect`."""
 
     def __init__(self, window: int = _WINDOW) -> None:
-        self.window = window
         self.closed = asyncio.Event()
         self._table = VppMessageTable()
-        self._client = 0
-        self._context = 0
-        self._queue: deque[tuple[range, bytes, PendingVppCall | None]] = deque()  # contexts, frames, who waits
+        self._requests = VppRequestQueue(self._table, window)
         self._replies = VppReplyStream(self._table.readers)
         self._flushing = False
         self._liveness = VppLiveness()
@@ -84,7 +79,7 @@ class VppApiClient(asyncio.Protocol):
         reply = await future
         if reply.response:
             raise UnfitVppApi(f"VPP refuses clients: {reply.response}")
-        self._client = reply.index
+        self._requests.client = reply.index
         table = {entry.name.rstrip("\0"): entry.index for entry in reply.message_table}
         self._table.add(handshake, table)
         self._table.add(messages.parse(await self._description(messages, table)), table)
@@ -128,19 +123,10 @@ class VppApiClient(asyncio.Protocol):
 
         `plain`: instead of the reply the number in its field `retval`, which must be the first one.
         """
-        if self._context + len(bodies) > 0xFFFFFFFF:
-            self._context = 0
-        many = (VppRetvalBatch if plain else PendingVppBatch)(message, len(bodies), on_replies)
-        many.first = first = self._next_context()
-        self._context = first + len(bodies) - 1
-        number, client, pack = self._table.numbers[message], self._client, _REQUEST.pack
-        half = max(self.window // 2, 1)  # VPP works at one while the next is on its way
-        for at in range(0, len(bodies), half):
-            pieces: list[bytes] = []
-            for context, body in enumerate(bodies[at : at + half], first + at):
-                pieces += (pack(0, VPP_REQUEST_HEAD_BYTES + len(body), 0, number, client, context), body)
-            contexts = range(first + at, first + at + len(pieces) // 2)
-            self._queue.append((contexts, b"".join(pieces), many))
+        self._check_open()
+        self._requests.add_batch(
+            message, bodies, (VppRetvalBatch if plain else PendingVppBatch)(message, len(bodies), on_replies)
+        )
         self._flush()
 
     async def request_batch(self, message: str, bodies: Sequence[bytes]) -> list[Any]:
@@ -183,18 +169,16 @@ class VppApiClient(asyncio.Protocol):
         return context, future
 
     def _next_context(self) -> int:
+        self._check_open()
+        return self._requests.next_context()
+
+    def _check_open(self) -> None:
         if self.closed.is_set():
             raise VppApiGone("VPP has closed the API socket")
-        self._context = self._context % 0xFFFFFFFF + 1
-        return self._context
 
     def _enqueue(self, context: int, message: str, body: bytes, waiter: PendingVppCall | None) -> None:
-        self._queue.append((range(context, context + 1), self._framed(message, context, body), waiter))
+        self._requests.add(context, message, body, waiter)
         self._flush_soon()
-
-    def _framed(self, message: str, context: int, body: bytes) -> bytes:
-        length, number = VPP_REQUEST_HEAD_BYTES + len(body), self._table.numbers[message]
-        return _REQUEST.pack(0, length, 0, number, self._client, context) + body
 
     def _flush_soon(self) -> None:
         """What is posted in one turn of the loop leaves in one piece."""
@@ -207,14 +191,7 @@ class VppApiClient(asyncio.Protocol):
         if self.closed.is_set():
             return
         now = time.monotonic()
-        frames = []
-        waiting = self._replies.waiting
-        while self._queue and (not waiting or len(waiting) + len(self._queue[0][0]) <= self.window):
-            contexts, frame, waiter = self._queue.popleft()
-            frames.append(frame)
-            if waiter is not None:
-                waiter.since = now
-                waiting.update(dict.fromkeys(contexts, waiter))
+        frames = self._requests.take_sendable(self._replies.waiting, now)
         if frames:
             self._liveness.ask(now)
             self._write(frames)
@@ -237,7 +214,7 @@ class VppApiClient(asyncio.Protocol):
             self._end(f"VPP sends {error}")
             return
         self._liveness.expect(now, bool(self._replies.waiting))
-        if self._queue:
+        if self._requests:
             self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -252,9 +229,7 @@ class VppApiClient(asyncio.Protocol):
         self.closed.set()
         self._liveness.asked_at = 0.0
         waiting = self._replies.give_up()
-        queue, self._queue = self._queue, deque()
-        queued = ((context, waiter) for contexts, _, waiter in queue if waiter is not None for context in contexts)
-        for context, waiter in itertools.chain(waiting.items(), queued):
+        for context, waiter in itertools.chain(waiting.items(), self._requests.give_up()):
             waiter.take(context, VppApiGone(why))
 
     # --- watching
@@ -271,11 +246,11 @@ class VppApiClient(asyncio.Protocol):
             now = time.monotonic()
             if self._liveness.must_probe(now) and not self._probing:
                 self._probe()
-            for context, waiter in list(itertools.islice(self._replies.waiting.items(), self.window)):
+            for context, waiter in list(itertools.islice(self._replies.waiting.items(), self._requests.window)):
                 if now - waiter.since > CALL_S_MAX and self._liveness.heard_at > waiter.since:
                     del self._replies.waiting[context]
                     waiter.take(context, NoVppAnswer(f"{waiter.message}: no answer in {CALL_S_MAX:.0f} s"))
-            if self._queue:
+            if self._requests:
                 self._flush_soon()
 
     def _probe(self) -> None:
@@ -288,7 +263,7 @@ class VppApiClient(asyncio.Protocol):
         now = time.monotonic()
         self._replies.waiting[context].since = now
         self._liveness.ask(now)
-        self._write([self._framed("control_ping", context, b"")])
+        self._write([self._requests.framed("control_ping", context, b"")])
 
     def _probed(self, future: "asyncio.Future[Any]") -> None:
         self._probing = False
@@ -302,10 +277,10 @@ class VppApiClient(asyncio.Protocol):
             await asyncio.gather(self._looking, return_exceptions=True)
         if self._transport is None:
             return
-        if self._client and not self.closed.is_set() and self.supports("sockclnt_delete"):
+        if self._requests.client and not self.closed.is_set() and self.supports("sockclnt_delete"):
             with contextlib.suppress(OSError):
-                body = self.packed("sockclnt_delete", {"index": self._client})
-                self._write([self._framed("sockclnt_delete", 1, body)])
+                body = self.packed("sockclnt_delete", {"index": self._requests.client})
+                self._write([self._requests.framed("sockclnt_delete", 1, body)])
         self._fail()
         self._transport.close()
 

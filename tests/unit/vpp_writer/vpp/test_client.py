@@ -220,11 +220,11 @@ def test_a_message_that_is_too_large_ends_the_connection_before_it_is_there(tmp_
 def test_contexts_wrap_and_are_never_zero(tmp_path: Path) -> None:
     async def story() -> None:
         async with connected(tmp_path) as (vpp, api):
-            api._context = 0xFFFFFFFD
+            api._requests.last_context = 0xFFFFFFFD
             for _ in range(4):
                 await api.request(*MTU)
             many = asyncio.get_running_loop().create_future()
-            api._context = 0xFFFFFFFA
+            api._requests.last_context = 0xFFFFFFFA
             api.post_batch(MTU[0], [api.packed(*MTU)] * 10, many.set_result, plain=True)
             assert await many == [0] * 10
             contexts = [context for _, context in vpp.requests_seen]
