@@ -180,8 +180,8 @@ class BusBeacon(BusMessage, tag="beacon"):
     tapped: bool = False  # does anybody subscribe to trace events?
 
 
-RequestId = Annotated[str, Meta(max_length=128)]
-RequestBody = Annotated[bytes, Meta(max_length=REQUEST_BYTES_MAX)]
+_RequestId = Annotated[str, Meta(max_length=128)]
+_RequestBody = Annotated[bytes, Meta(max_length=REQUEST_BYTES_MAX)]
 
 
 class BusAsk(BusMessage, tag="ask"):
@@ -190,10 +190,10 @@ class BusAsk(BusMessage, tag="ask"):
     `asked_at`: seconds of the machine's monotonic clock. `again`: it may have reached the service before.
     """
 
-    id: RequestId
+    id: _RequestId
     service: ProcessName
     within_s: float
-    body: RequestBody
+    body: _RequestBody
     cause: Annotated[str, Meta(max_length=CAUSE_LENGTH_MAX)] = ""
     asked_at: float = 0.0
     again: bool = False
@@ -202,8 +202,8 @@ class BusAsk(BusMessage, tag="ask"):
 class BusAnswer(BusMessage, tag="answer"):
     """The one reply to an Ask: a body, or an error in words."""
 
-    id: RequestId
-    body: RequestBody | None = None
+    id: _RequestId
+    body: _RequestBody | None = None
     error: Annotated[str, Meta(max_length=ERROR_LENGTH_MAX)] = ""
 
 
