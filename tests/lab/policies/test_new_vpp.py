@@ -4,11 +4,10 @@ The denied sources never pause: a packet that came in too early would leave a se
 about, and all that follow would pass (docs/vppsim.md).
 """
 
-import errno
 import os
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from itertools import product
 
 import pytest
@@ -24,50 +23,17 @@ from tools.lab.cluster import supervisor
 from tools.lab.story import deaths
 from tools.lab.topology import lan_netns
 from tools.lab.traffic import pings
-from tools.lab.traffic.loads import BackgroundLoad
+from tools.lab.traffic.denied import DeniedTraffic
 
 VICTIM, NEIGHBOUR, FAR, FRIEND, FAR_FRIEND = "x/a", "y/b", "y/a", "z/a", "z/b"
-PING_EVERY_S, CONNECTIONS_PER_S = 0.004, 100.0
 BACK_S_MAX = 20.0
-UNREACHED = tuple(f"OSError: [Errno {number}]" for number in (errno.ENETUNREACH, errno.EHOSTUNREACH))  # without VPP
 
 
-class Denied:
-    """Pings and connections that never pause, from sources that the policy denies; `let_through` after its end."""
-
-    def __init__(self, world: World) -> None:
-        pods = world.lab.pods
-        victim, sources = pods[VICTIM], [lan_netns(world.lab.name), pods[NEIGHBOUR].netns, pods[FAR].netns]
-        addresses = (victim.ip4, victim.ip6)
-        self._pings = [pings.BackgroundPing(*flow, PING_EVERY_S) for flow in product(sources, addresses)]
-        targets = [(address, port) for address in addresses for port in (80, 81)]
-        self._loads = [
-            BackgroundLoad(netns, (), denied=targets, rate=0, denied_rate=CONNECTIONS_PER_S) for netns in sources
-        ]
-        self._stack = ExitStack()
-
-    def __enter__(self) -> "Denied":
-        for part in (*self._pings, *self._loads):
-            self._stack.enter_context(part)
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self._stack.close()
-
-    @property
-    def let_through(self) -> list[str]:
-        """What got an answer, in words. Raises AssertionError if nothing was sent."""
-        reports = [(ping, ping.report) for ping in self._pings]
-        assert all(report and report.sent for _, report in reports), "every source has pinged"
-        assert all(load.report.denied for load in self._loads), "every source has tried to connect"
-        answered = [
-            f"{ping.netns}: {report.received} of {report.sent} pings to {ping.address} answered"
-            for ping, report in reports
-            if report and report.received
-        ]
-        failures = [failure for load in self._loads for failure in load.report.wrongly_allowed]
-        reached = [failure for failure in failures if not failure.reason.startswith(UNREACHED)]
-        return [*answered, *(f"{failure.target}: {failure.reason}" for failure in reached)]
+def denied_traffic(world: World) -> DeniedTraffic:
+    """From outside, from the node and from another node, to the victim."""
+    pods = world.lab.pods
+    sources = [lan_netns(world.lab.name), pods[NEIGHBOUR].netns, pods[FAR].netns]
+    return DeniedTraffic(sources, (pods[VICTIM].ip4, pods[VICTIM].ip6), (80, 81))
 
 
 @pytest.fixture
@@ -156,18 +122,19 @@ def test_what_is_denied_stays_denied_and_what_is_allowed_comes_back(
 ) -> None:
     victim = protected.lab.pods[VICTIM]
     friends = [protected.lab.pods[key].netns for key in (FRIEND, FAR_FRIEND)]
-    with Denied(protected) as denied:
+    with denied_traffic(protected) as denied:
         happens(protected)
         for netns, address in product(friends, (victim.ip4, victim.ip6)):
             assert pings.ping(netns, address, BACK_S_MAX) is not None, f"{netns} reaches {address}"
         assert convergence.wait_until_converged(protected.lab, 60.0)
+    assert denied.sent
     assert denied.let_through == []
 
 
 def test_a_pod_that_cannot_be_made_keeps_the_node_off_for_a_moment_only(protected: World) -> None:
     sick, victim = protected.lab.pods["x/c"], protected.lab.pods[VICTIM]
     assert sick.node == victim.node
-    with Denied(protected) as denied:
+    with denied_traffic(protected) as denied:
         _kill_vpp(protected)
         linux.ip("link del eth0", sick.netns)
         linux.ip("link add eth0 type veth peer name eth9", sick.netns)
@@ -179,4 +146,5 @@ def test_a_pod_that_cannot_be_made_keeps_the_node_off_for_a_moment_only(protecte
             linux.ip("link del eth0", sick.netns)
         friend = protected.lab.pods[FRIEND].netns
         assert pings.ping(friend, sick.ip4, BACK_S_MAX + 30.0) is not None, "the pod is well again"
+    assert denied.sent
     assert denied.let_through == []

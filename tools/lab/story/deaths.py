@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from tools.lab import linux
@@ -11,7 +12,7 @@ from tools.lab.checks.properties import CheckResult, look_at_nodes
 from tools.lab.cluster import calico_node, supervisor
 from tools.lab.state import Lab
 from tools.lab.story.shop import Shop
-from tools.lab.story.traffic import Traffic
+from tools.lab.story.traffic import Traffic, denied_to
 from tools.lab.topology import LabNode, lan_netns
 from tools.lab.traffic import pings
 from tools.node.view import NodeView
@@ -96,14 +97,16 @@ def writer_wrote_nothing(lab: Lab) -> CheckResult:
     )
 
 
-def kill_vpp(lab: Lab) -> list[CheckResult]:
-    """kill -9 of VPP: the host's connectivity and the pods come back; both times."""
+def kill_vpp(lab: Lab, shop: Shop | None = None) -> list[CheckResult]:
+    """kill -9 of VPP: the host's connectivity and the pods come back; what the shop's policy denies stays denied."""
     node = lab.all_nodes[0]
     a1, a2 = lab.pods["a1"], lab.pods["a2"]
     vpp = vpp_pid(lab, node)
     if not vpp:
         return [CheckResult("kill -9 VPP", False, f"no VPP runs in {node.vpp_netns}")]
+    denied = denied_to(shop) if shop else None
     with (
+        denied or nullcontext(),
         pings.BackgroundPing(lan_netns(lab.name), str(node.ip4)) as host_ping,
         pings.BackgroundPing(a1.netns, a2.ip4) as pod_ping,
         pings.BackgroundPing(a1.netns, lab.pods["b1"].ip6) as near_ping,
@@ -125,6 +128,10 @@ def kill_vpp(lab: Lab) -> list[CheckResult]:
         report = ping.report
         gap = report.longest_gap_ms if report else 0
         results.append(CheckResult(name, ok, f"{gap:.0f} ms without an answer"))
+    if denied is not None:
+        passed = denied.let_through
+        figure = f"{len(passed)} of {denied.sent} let through" + "".join(f"; {text}" for text in passed[:2])
+        results.append(CheckResult("what policy denies stays denied", not passed and denied.sent > 0, figure))
     return results
 
 

@@ -83,7 +83,7 @@ def story(lab: Lab, say: Say) -> Iterator[Iterable[CheckResult]]:
         say("\n== processes are killed under 100 pings and 50 connections a second")
         yield kill_each_process(lab, shop)
         say("\n== VPP is killed")
-        yield kill_vpp(lab)
+        yield kill_vpp(lab, shop)
         node1 = lab.all_nodes[0]
         yield [ping_result("outside reaches node1", [(lan_netns(lab.name), str(a)) for a in (node1.ip4, node1.ip6)])]
         yield [through_the_service(shop)]

@@ -4,8 +4,10 @@ from contextlib import ExitStack
 from typing import Self
 
 from tools.lab.state import Lab
-from tools.lab.story.shop import PORT, SHUT, SPACE, Shop
+from tools.lab.story.shop import OPEN, PORT, SHUT, SPACE, Shop
+from tools.lab.topology import lan_netns
 from tools.lab.traffic import pings
+from tools.lab.traffic.denied import DeniedTraffic
 from tools.lab.traffic.loads import BackgroundLoad
 
 RATE, DENIED_RATE, STANDING = 50.0, 10.0, 10
@@ -63,3 +65,10 @@ def load_of(shop: Shop) -> BackgroundLoad:
         denied_rate=DENIED_RATE,
         standing=STANDING,
     )
+
+
+def denied_to(shop: Shop) -> DeniedTraffic:
+    """What the policy denies to the stranger and to the host outside, at the backends; it never pauses."""
+    pods = [shop.lab.pods[key] for key in shop.backends]
+    addresses = [address for pod in pods for address in (pod.ip4, pod.ip6)]
+    return DeniedTraffic((shop.lab.pods[f"{SPACE}/stranger"].netns, lan_netns(shop.lab.name)), addresses, (OPEN, SHUT))
