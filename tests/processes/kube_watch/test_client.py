@@ -46,7 +46,7 @@ def test_a_watch_resumes_after_the_server_restarted(cluster: Any, reports: Any, 
     new_watch(cluster.url, NODES)
     reports.listed()
     cluster.stop()
-    assert reports.state(connected=False).reason
+    assert reports.state(connected=False).lost_because
     cluster.start()
     reports.state(connected=True)
     cluster.write("POST", NODES.path, object_named("n1"))
@@ -90,7 +90,7 @@ def test_a_watch_starts_before_its_server(cluster: Any, reports: Any, new_watch:
 
 def test_a_resource_that_the_server_lacks_is_waited_for(cluster: Any, reports: Any, new_watch: NewWatch) -> None:
     new_watch(cluster.url, KubeApiResource("projectcalico.org/v3", "ippools"))
-    assert "404" in reports.state(connected=False).reason
+    assert "404" in reports.state(connected=False).lost_because
 
 
 def test_an_answer_that_is_not_kubernetes_is_a_reason_to_wait(reports: Any, new_watch: NewWatch) -> None:
@@ -105,7 +105,7 @@ def test_an_answer_that_is_not_kubernetes_is_a_reason_to_wait(reports: Any, new_
         thread = threading.Thread(target=answer)
         thread.start()
         watch = new_watch(f"http://127.0.0.1:{listening.getsockname()[1]}", NODES)
-        assert reports.state(connected=False).reason
+        assert reports.state(connected=False).lost_because
         thread.join(5)
         watch.stop()
 
