@@ -221,14 +221,14 @@ class World:
     def leftovers(self) -> list[str]:
         """What a guard that has ended may not leave."""
         leftovers = [
-            f"process {pid}" for pid in _with(str(self.directory / "run").encode() + b"/") if self._is_vpp(pid)
+            f"process {pid}" for pid in _with(str(self.directory / "run").encode() + b"/") if self.is_vpp_of(pid)
         ]
         journal = self.directory / "state" / "guard" / "undo.journal"
         leftovers += [str(journal)] if journal.exists() else []
         names = [x["ifname"] for x in ip_json("link", netns=self.vpp_netns)]
         return leftovers + [f"link {name} in VPP's namespace" for name in names if name != "lo"]
 
-    def _is_vpp(self, pid: int) -> bool:
+    def is_vpp_of(self, pid: int) -> bool:
         """Is it one of ours, or a trial of it?"""
         with suppress(OSError):
             return b"startup.conf" in Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -135,7 +135,8 @@ def kill_vpp(lab: Lab, shop: Shop | None = None) -> list[CheckResult]:
     return results
 
 
-def _is_vpp(lab: Lab, node: LabNode, pid: int) -> bool:
+def is_vpp_of(lab: Lab, node: LabNode, pid: int) -> bool:
+    """Is the process the node's VPP?"""
     try:
         return str(lab.run(node) / "vpp" / "startup.conf").encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
