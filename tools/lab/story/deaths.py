@@ -135,8 +135,7 @@ def kill_vpp(lab: Lab, shop: Shop | None = None) -> list[CheckResult]:
     return results
 
 
-def is_vpp_of(lab: Lab, node: LabNode, pid: int) -> bool:
-    """Is the process the node's VPP?"""
+def _is_vpp(lab: Lab, node: LabNode, pid: int) -> bool:
     try:
         return str(lab.run(node) / "vpp" / "startup.conf").encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
