@@ -28,6 +28,7 @@ outbox         a published stream: changed rows that wait, credit (pure)
 Edges of a process:
 process        what every process does first: --help, configuration, log, signals
 process_health  notices that a task has died, or that another life has the name
+watched_task   a task that nobody waits for
 watchdog       a thread that reports a loop that stands still
 lock           one process a lock file
 process_start  when a process started: with its id, which process it is

@@ -8,6 +8,7 @@ from typing import Any
 
 from bus.log import ProcessLog
 from bus.peer import BusPeer
+from bus.watched_task import start_watched_task
 from schemas.config import NodeConfig
 from schemas.facts import VppProcessFact
 from schemas.words import intent_status_word
@@ -83,7 +84,7 @@ class UplinkGuard:
         context.peer.subscribe(intent_status_word("guard"))
         context.history.add(GuardHistoryLine(at=time.time(), pid=os.getpid(), what="the guard starts"))
         tail = VppLogTail(context.vpp.log, context.log)
-        background = [asyncio.create_task(self._beat()), asyncio.create_task(tail.follow())]
+        background = [start_watched_task(self._beat()), start_watched_task(tail.follow())]
         context.peer.waiting = (self.life.state.value,)
         while self.life.state is not GuardState.STOPPED:
             event = await self._run_action(stop, handover)

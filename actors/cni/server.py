@@ -16,6 +16,7 @@ from actors.cni.pods import BadPodRequest, parse_pod_request, pod_device_id
 from actors.cni.wiring import PodWiring
 from actors.runtime.context import ActorContext
 from actors.runtime.realised import IntentsNotRealised
+from actors.runtime.unix_socket import ListeningSocket
 from bus import whole_files
 from schemas.npol import interface_policies_intent_key
 from schemas.proto import cnibackend_pb2 as pb
@@ -31,23 +32,29 @@ class CniServer(CniDataplaneServicer):
     def __init__(self, context: ActorContext, wiring: PodWiring, gone_pods: GonePods) -> None:
         self._context, self._wiring, self._gone_pods = context, wiring, gone_pods
         self._server: Any = None
+        self._socket: ListeningSocket | None = None
 
     async def start(self, socket: Path) -> None:
-        """Listens. Raises OSError."""
-        socket.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        socket.unlink(missing_ok=True)
+        """Listens. Raises LockFileHeld, OSError."""
+        self._socket = ListeningSocket(socket, self._listen, self._context.log)
+        await self._socket.open()
+        self._context.spawn(self._socket.keep())
+
+    async def _listen(self, socket: Path) -> None:
+        if self._server is not None:
+            await self._server.stop(_STOP_S)
         self._server = grpc.aio.server()
         add_CniDataplaneServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
         if not self._server.add_insecure_port(f"unix://{socket}"):
             raise OSError(f"{socket}: cannot listen")
         await self._server.start()
-        socket.chmod(0o600)
-        self._context.log.info("listening", socket=socket)
 
     async def stop(self) -> None:
         """Lets running calls end, for a moment."""
         if self._server is not None:
             await self._server.stop(_STOP_S)
+        if self._socket is not None:
+            self._socket.close()
 
     async def Add(self, request: pb.AddRequest, context: Any) -> pb.AddReply:  # noqa: N802 - the wire's name
         """Wires a pod."""

@@ -13,6 +13,7 @@ from actors.runtime.actor import Actor
 from actors.runtime.context import ActorContext
 from actors.runtime.decision import ActorDecision
 from actors.runtime.turns import ActorTurns
+from bus.lock import LockFileHeld
 from bus.log import ProcessLog
 from bus.peer import BusPeer
 from bus.process import run_bus_process
@@ -40,7 +41,13 @@ class _ActorLoop:
         """Runs the actor until it is told to stop. Returns the exit code."""
         self._subscribe()
         stopping = asyncio.create_task(self._interrupt_at_stop())
-        await self._actor.on_start()
+        try:
+            await self._actor.on_start()
+        except (LockFileHeld, OSError) as error:
+            self._log.error("cannot start", why=error)
+            stopping.cancel()
+            await self._close()
+            return _EXIT_FAILED
         try:
             while not self._context.stop.is_set():
                 await self._turn()

@@ -25,6 +25,7 @@ from actors.vpp_writer.vpp.definitions import UnfitVppApi, VppApiDefinitions
 from bus.log import ProcessLog
 from bus.peer import BusPeer
 from bus.subscriptions import StreamChange, StreamSynced
+from bus.watched_task import start_watched_task
 from schemas.config import NodeConfig
 from schemas.facts import VppEpochFact
 from schemas.requests import VPP_SILENT_REASON
@@ -78,7 +79,7 @@ class WriterProcess:
         self._recall_journal()
         for owner in INTENT_OWNERS:
             self.peer.subscribe(INTENT_WORD, owner)
-        stopping = asyncio.create_task(self._nudge_when(self.stop))
+        stopping = start_watched_task(self._nudge_when(self.stop))
         while not self.stop.is_set():
             try:
                 api = await VppApiClient.connect(self.config.vpp_api, self.messages, self.config.vpp_window)
@@ -102,7 +103,7 @@ class WriterProcess:
         self._report_journal()
 
     async def _connected(self, api: VppApiClient) -> None:
-        watching = asyncio.create_task(self._watch(api))
+        watching = start_watched_task(self._watch(api))
         drift = DriftCheck(self.config.readback_s, time.monotonic())
         writer = VppObjectWriter(api, self.objects, self.journal, self.peer)
         self.contents.objects = self.objects.held

@@ -19,6 +19,7 @@ from actors.policy.felix.decode import FelixDecoder, MalformedFelixMessage
 from actors.policy.felix.framing import FelixFrames, FelixMessageTooLong, felix_frame
 from actors.policy.model import FelixSnapshot, FelixWorkload
 from actors.runtime.context import ActorContext
+from actors.runtime.unix_socket import ListeningSocket
 
 _READ_BYTES = 1 << 20
 _PROCESS_STATUS_S = 30.0
@@ -61,6 +62,7 @@ class FelixServer:
         """`complete` is called with the snapshot once Felix is in sync, and then at every change."""
         self._context, self._complete = context, complete
         self._server: asyncio.Server | None = None
+        self._socket: ListeningSocket | None = None
         self._desired = FelixEndpointStatuses()
         self._changed = asyncio.Event()
         self._started_at = time.monotonic()
@@ -74,17 +76,22 @@ class FelixServer:
         return "in-sync" if self.session.snapshot.in_sync else "syncing"
 
     async def start(self, socket: Path) -> None:
-        """Listens. Raises OSError."""
-        socket.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        socket.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._accept, socket, limit=_READ_BYTES)
-        socket.chmod(0o600)
+        """Listens. Raises LockFileHeld, OSError."""
+        self._socket = ListeningSocket(socket, self._listen, self._context.log)
+        await self._socket.open()
+        self._context.spawn(self._socket.keep())
         self._context.spawn(self._send_forever())
-        self._context.log.info("listening", socket=socket)
+
+    async def _listen(self, socket: Path) -> None:
+        if self._server is not None:
+            self._server.close()
+        self._server = await asyncio.start_unix_server(self._accept, socket, limit=_READ_BYTES)
 
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
+        if self._socket is not None:
+            self._socket.close()
         if self.session is not None:
             self.session.writer.close()
 
