@@ -6,6 +6,7 @@ intents           what VPP should hold: published by the manager that owns it
 cnat              intents: translation of service addresses, source NAT
 npol              intents: IP sets, policies of rules
 uplinks           intents: an uplink's interface, one for each driver
+urpf              intents: from which sources an interface may send
 intent_base       the base class of all intents
 statuses          what became of an intent: published by the VPP writer
 requests          questions to one process, each with one reply

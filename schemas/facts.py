@@ -138,6 +138,7 @@ class PodInterfaceFact(Fact, frozen=True):
     addresses: tuple[str, ...] = ()  # addresses, without a mask
     coming: bool = False  # asked for, and not set up yet
     problems: tuple[str, ...] = ()  # what the pod's annotations ask for and it does not get
+    allowed_sources: tuple[str, ...] = ()  # prefixes that it may send from beside its addresses, by its annotation
 
 
 class ServicePort(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -240,7 +241,7 @@ class PolicyStatusFact(Fact, frozen=True):
     """
 
     state: str
-    problems: tuple[str, ...] = ()  # why it is not in force as Felix sent it, in words
+    problems: tuple[str, ...] = ()  # what of it is not in force as Felix sent it, in words
 
 
 class ProcessFact(Fact, frozen=True):

@@ -4,7 +4,7 @@ An intent names an object and its whole value; it is never an order. Objects are
 (sw_if_index, table ids beyond the fixed ones) never appear. Interfaces go by their intent name, e.g. `uplink/eth0`,
 `host/eth0`, `pod/default/web-0/eth0`; tables (VRFs) by name, e.g. `default`, `punt`, `pods`. One file in
 `actors/vpp_writer/kinds/` configures each kind in VPP. Translation and source NAT are in `cnat.py`, policies in
-`npol.py`, uplinks by other drivers than AF_PACKET in `uplinks.py`.
+`npol.py`, uplinks by other drivers than AF_PACKET in `uplinks.py`, the check of sources in `urpf.py`.
 """
 
 from msgspec import Struct
@@ -24,6 +24,7 @@ from schemas.uplinks import PreconfiguredInterfaceIntent as PreconfiguredInterfa
 from schemas.uplinks import RdmaIntent as RdmaIntent
 from schemas.uplinks import VirtioPciIntent as VirtioPciIntent
 from schemas.uplinks import Vmxnet3Intent as Vmxnet3Intent
+from schemas.urpf import UrpfIntent as UrpfIntent
 
 DEFAULT_TABLE, PUNT_TABLE, PODS_TABLE = "default", "punt", "pods"
 FIXED_TABLE_IDS = {DEFAULT_TABLE: 0, PUNT_TABLE: 1, PODS_TABLE: 2}  # numbers in VPP; Calico/VPP's too
@@ -158,12 +159,13 @@ class AdminUpIntent(Intent, frozen=True, tag="admin-up"):
 
     `when_policed`: packets pass only by `InterfacePoliciesIntent`. While VPP holds none for it, all are denied there,
     both ways. `gated`: packets come into VPP here. In a new VPP all such interfaces go up at once, when all else is
-    there.
+    there. `when_checked` waits for `UrpfIntent` of both families.
     """
 
     interface: str
     when_policed: bool = False
     gated: bool = False
+    when_checked: bool = False
 
     @property
     def key(self) -> str:
@@ -360,6 +362,7 @@ AnyIntent = (
     | IpSetIntent
     | PolicyIntent
     | InterfacePoliciesIntent
+    | UrpfIntent
 )
 
 

@@ -1,13 +1,14 @@
 """The CNI server: pods' interfaces, called by Calico's CNI plugin over gRPC.
 
-annotations  what a pod's annotations ask for and it does not get  (pure)
-pods         requests as records, checked                          (pure)
-desired      all pods of this node, as intents and facts           (pure)
-store        a file per pod                                        (edge: disk)
-netns        the pod's side                                        (edge: netlink)
-wiring       a pod's add, withdrawal and rollback                  (edge)
-gone_pods    pods whose namespace has gone without a DEL           (edge)
-repair       the pods' side after a new VPP                        (edge)
-server       the gRPC calls of Calico's plugin                     (edge)
-actor        the manager: restores, decides, opens the socket
+annotations      what a pod's annotations ask for and it does not get  (pure)
+allowed_sources  which further addresses a pod may send from        (pure)
+pods             requests as records, checked                       (pure)
+desired          all pods of this node, as intents and facts        (pure)
+store            a file per pod                                     (edge: disk)
+netns            the pod's side                                     (edge: netlink)
+wiring           a pod's add, withdrawal and rollback               (edge)
+gone_pods        pods whose namespace has gone without a DEL        (edge)
+repair           the pods' side after a new VPP                     (edge)
+server           the gRPC calls of Calico's plugin                  (edge)
+actor            the manager: restores, decides, opens the socket
 """

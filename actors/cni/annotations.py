@@ -1,4 +1,4 @@
-"""A pod's annotations that ask the dataplane for something: none has an effect yet, and each is named. Pure.
+"""A pod's annotations that ask the dataplane for something that it does not have: each is named. Pure.
 
 Source: docs of Calico/VPP and of Calico; bandwidth: Kubernetes' network plugins. What a value asks for is not looked at
 beyond its form, so that a pod whose annotation is malformed hears that as well.
@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas.addresses import parse_ip_prefix
 from schemas.calico_vpp import InterfaceSpec
 from schemas.lenient_json import decode_lenient_json
 from schemas.spelling import unknown_name_notice
@@ -22,15 +21,6 @@ _PORT_PROTOCOLS = ("tcp", "udp", "sctp", "icmp", "icmp6")
 _PROBLEMS_MAX, _PROBLEM_CHARACTERS_MAX = 16, 240  # a pod's annotations may have 256 KiB
 _PORT_MAX = 2**16 - 1
 T = TypeVar("T")
-
-
-def _source_prefixes(text: str) -> None:
-    prefixes = _json(text, list[str])
-    for number, prefix in enumerate(prefixes):
-        try:
-            parse_ip_prefix(prefix)
-        except ValueError:
-            raise ValueError(f"[{number}]: {prefix!r} is not a prefix") from None
 
 
 def _interface_specs(text: str) -> None:
@@ -69,12 +59,10 @@ def _any_text(text: str) -> None:
 
 # Annotation -> what reads it, and raises ValueError if it is malformed.
 _KNOWN: dict[str, Callable[[str], None]] = {
-    f"{_PREFIX}AllowedSourcePrefixes": _source_prefixes,
     f"{_OF_CALICO_VPP}InterfacesSpec": _interface_specs,
     f"{_OF_CALICO_VPP}ExtraMemifPorts": _port_ranges,
     f"{_OF_CALICO_VPP}ExtraMemifSpec": _interface_spec,
     f"{_OF_CALICO_VPP}Vcl": _switch,
-    f"{_PREFIX}allowedSourcePrefixes": _source_prefixes,
     f"{_PREFIX}floatingIPs": _addresses,
     f"{_PREFIX}hwAddr": _any_text,
     "kubernetes.io/ingress-bandwidth": _any_text,

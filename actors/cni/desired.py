@@ -2,7 +2,8 @@
 
 A pod has a table of its own per family, whose default leads to the table `pods`: there, and not in the main
 table, its packets are looked up. A loopback in those tables carries the pod's addresses, and the tun that
-ends in the pod's namespace borrows them. Routes of the main table lead to the tun.
+ends in the pod's namespace borrows them. Routes of the main table lead to the tun. Two tables more hold the sources
+that the pod may send from; the policy manager adds to them what Felix allows.
 """
 
 import hashlib
@@ -29,7 +30,9 @@ from schemas.intents import (
     TableIntent,
     TapIntent,
     UnnumberedIntent,
+    UrpfIntent,
 )
+from schemas.urpf import fitting_table_name, source_table
 
 _LOOPBACK_MAC = "02:00:00:00:00:01"
 _MTU_IN_VPP = 9216  # bytes; Linux's side of the tun limits the pod
@@ -37,7 +40,6 @@ _RING_DEFAULT = 1024  # descriptors
 _DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
 _HASH_CHARACTERS = 12
 _TAG_BYTES_MAX = 63  # VPP: sw_interface_tag_add_del, tap_create_v3
-_TABLE_NAME_BYTES_MAX = 59  # VPP has 63; the writer adds "-ip4"
 
 
 @dataclass
@@ -67,12 +69,8 @@ def _loopback_name(pod: CniPod) -> str:
 
 
 def _table_name(pod: CniPod) -> str:
-    """The pod's tables; a name too long for VPP is cut and made unique by its hash."""
-    name = pod_tun_name(pod)
-    if len(name) <= _TABLE_NAME_BYTES_MAX:
-        return name
-    cut = _TABLE_NAME_BYTES_MAX - _HASH_CHARACTERS - 1
-    return f"{name[:cut]}-{_hash(name)}"
+    """The pod's tables."""
+    return fitting_table_name(pod_tun_name(pod))
 
 
 def _interface_tag(pod: CniPod, role: str) -> str:
@@ -87,13 +85,15 @@ def _interface_tag(pod: CniPod, role: str) -> str:
 
 def pod_intents(pod: CniPod, config: NodeConfig) -> list[Intent]:
     """All that one pod needs. Unnumbered turns both families on (VPP), so no `Ip6Intent` is needed for the tun."""
-    return [*_tables(pod), *_loopback(pod), *_tun(pod, config), *_routes(pod)]
+    return [*_tables(pod), *_loopback(pod), *_tun(pod, config), *_routes(pod), *_source_check(pod)]
 
 
 def pod_facts(pods: Iterable[CniPod], coming: Container[str]) -> dict[str, PodInterfaceFact]:
     """The pods' interfaces as facts, by key; `coming`: keys of those that are not set up yet."""
     return {
-        pod.key: PodInterfaceFact(pod_tun_name(pod), pod.netns, pod.addresses, pod.key in coming, pod.problems)
+        pod.key: PodInterfaceFact(
+            pod_tun_name(pod), pod.netns, pod.addresses, pod.key in coming, pod.problems, pod.allowed_sources
+        )
         for pod in pods
     }
 
@@ -134,13 +134,24 @@ def _tun(pod: CniPod, config: NodeConfig) -> Iterator[Intent]:
     yield CnatFeatureIntent(name)
     # Where policies are said, no packet passes before those of this pod hold, and none once they are gone.
     is_policed = config.policy_source != "none"
-    yield AdminUpIntent(name, when_policed=is_policed, gated=True)
+    yield AdminUpIntent(name, when_policed=is_policed, gated=True, when_checked=True)
     yield UnnumberedIntent(name, _loopback_name(pod), when_policed=is_policed)
 
 
 def _routes(pod: CniPod) -> Iterator[Intent]:
     for address in pod.addresses:
         yield RouteIntent(DEFAULT_TABLE, _host_prefix(address), (RoutePath(interface=pod_tun_name(pod)),))
+
+
+def _source_check(pod: CniPod) -> Iterator[Intent]:
+    """The pod sends from its own addresses, and those that it is allowed besides; of a family without any, nothing."""
+    name = pod_tun_name(pod)
+    for version in _DEFAULT_PREFIX:
+        yield TableIntent(source_table(name), version)
+        yield UrpfIntent(name, version, source_table(name))
+    own = tuple(_host_prefix(address) for address in pod.addresses)
+    for prefix in dict.fromkeys((*own, *pod.allowed_sources)):
+        yield RouteIntent(source_table(name), prefix, (RoutePath(interface=name),))
 
 
 def _host_prefix(address: str) -> str:

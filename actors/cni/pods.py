@@ -4,18 +4,19 @@ A request becomes a `CniPod` or one BadPodRequest that names the field. Limits a
 values end up in: Linux device names, VPP's 63 byte namespace paths, Kubernetes names. The
 request is that of schemas/proto/cnibackend.proto.
 
-Annotations have no effect yet, which the pod's status says (`annotations.py`). Secondary networks (`network_name`) and
-host ports are refused rather than ignored: a pod that seems to have them and has not is worse than one that does not
-start.
+An annotation that we act on and cannot read is refused; what others ask for the pod's status says (`annotations.py`).
+Secondary networks (`network_name`) and host ports are refused rather than ignored: a pod that seems to have them and
+has not is worse than one that does not start.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address
 
 import msgspec
 from msgspec import Struct
 
+from actors.cni.allowed_sources import ALLOWED_SOURCES_ANNOTATION, allowed_sources
 from actors.cni.annotations import pod_annotation_problems
 from schemas.addresses import parse_interface_address, parse_ip_prefix
 from schemas.proto.cnibackend_pb2 import AddRequest
@@ -54,6 +55,7 @@ class CniPod(Struct, frozen=True, kw_only=True, omit_defaults=True):
     forwarding: bool = False  # the pod may forward packets
     problems: tuple[str, ...] = ()  # what its annotations ask for and it does not get
     life: int = 0  # another for each time that it comes; 0: of records without one
+    allowed_sources: tuple[str, ...] = ()  # prefixes that it may send from beside its addresses
 
     @property
     def key(self) -> str:
@@ -104,6 +106,7 @@ def parse_pod_request(request: AddRequest) -> CniPod:
         mtu_asked=request.settings.mtu,
         forwarding=request.settings.allow_ip_forwarding,
         problems=pod_annotation_problems(request.workload.annotations),
+        allowed_sources=_allowed_sources(request.workload.annotations),
     )
     low = _MTU_MIN_IP6 if 6 in pod.versions() else _MTU_MIN
     if pod.mtu_asked and not low <= pod.mtu_asked <= _MTU_MAX:
@@ -148,6 +151,13 @@ def _prefix(field: str, text: str) -> str:
         return str(parse_ip_prefix(text))
     except ValueError:
         raise BadPodRequest(field, f"{text!r} is not a prefix") from None
+
+
+def _allowed_sources(annotations: Mapping[str, str]) -> tuple[str, ...]:
+    try:
+        return allowed_sources(annotations)
+    except ValueError as error:
+        raise BadPodRequest(f"workload.annotations: {ALLOWED_SOURCES_ANNOTATION}", str(error)) from None
 
 
 def _matching(field: str, text: str, form: re.Pattern[str]) -> str:

@@ -11,6 +11,7 @@ tiers       tiers as VPP's two stages: policies, profiles                  (pure
 wellknown   policies that every node has: host, failsafe, pods             (pure)
 workloads   policies of pods' interfaces                                   (pure)
 hosts       policies of host endpoints                                     (pure)
+spoofing    sources that Felix lets a pod send from                        (pure)
 desired     what VPP should enforce, and statuses                          (pure)
 felix/      the wire: framing, decoding, applying, answering
 actor       remembers the facts

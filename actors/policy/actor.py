@@ -2,7 +2,7 @@
 
 Hears     PodInterfaceFact, UplinkFact; Felix, on its socket
 Says      PolicyStatusFact; NodeFact and IpPoolFact where Felix is their source (VPPD_NODE_SOURCE)
-Intents   IpSetIntent, PolicyIntent, InterfacePoliciesIntent
+Intents   IpSetIntent, PolicyIntent, InterfacePoliciesIntent, RouteIntent (the sources that Felix lets a pod send from)
 
 `desired.py` decides. Until Felix is in sync for the first time in this process's life, the policies of an earlier life
 stay, and pods without such policies are closed.
@@ -21,7 +21,7 @@ from actors.runtime.context import ActorContext
 from actors.runtime.decision import ActorDecision, intents_by_key
 from schemas.codec import value_fingerprint
 from schemas.facts import Fact, IpPoolFact, NodeFact, PodInterfaceFact, PolicyStatusFact, UplinkFact
-from schemas.intents import Intent
+from schemas.intents import Intent, RouteIntent
 from schemas.npol import InterfacePoliciesIntent
 from schemas.statuses import is_intent_applied
 
@@ -102,11 +102,7 @@ class PolicyManager(Actor):
         """Intents of an earlier life, without those of interfaces that are gone or were made again."""
         present = {pod.interface for pod in self.facts.pods.values()} - self._new_interfaces
         present |= {name for uplink in self.facts.uplinks.values() for name in (uplink.interface, uplink.host_tap)}
-        return {
-            key: intent
-            for key, intent in self._recalled.items()
-            if not isinstance(intent, InterfacePoliciesIntent) or intent.interface in present
-        }
+        return {key: intent for key, intent in self._recalled.items() if _interfaces_of(intent) <= present}
 
     def _published_facts(self, enforced: EnforcedPolicies) -> dict[str, Mapping[str, Fact]]:
         session, snapshot = self.felix.session, self.facts.snapshot
@@ -161,6 +157,13 @@ class PolicyManager(Actor):
 
     async def on_stop(self) -> None:
         await self.felix.stop()
+
+
+def _interfaces_of(intent: Intent) -> set[str]:
+    """The interfaces that an intent of ours is about; none: it is about all of them."""
+    if isinstance(intent, InterfacePoliciesIntent):
+        return {intent.interface}
+    return {path.interface or "" for path in intent.paths} if isinstance(intent, RouteIntent) else set()
 
 
 def _node_fact(host: FelixHostMetadata) -> NodeFact:

@@ -6,7 +6,7 @@ Before the first complete snapshot pods are closed except to their host, and the
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from actors.policy import hosts, wellknown, workloads
+from actors.policy import hosts, spoofing, wellknown, workloads
 from actors.policy.chains import PolicyChains
 from actors.policy.hosts import HostPolicies
 from actors.policy.large_sets import LargeSets
@@ -16,7 +16,7 @@ from actors.policy.tiers import DENY_ALL_POLICY
 from actors.policy.wellknown import FelixPolicyConfig
 from actors.policy.workloads import PolicyAttachment
 from schemas.facts import PodInterfaceFact, PolicyStatusFact, UplinkFact
-from schemas.intents import Intent
+from schemas.intents import Intent, RouteIntent
 
 
 @dataclass
@@ -34,21 +34,26 @@ class PolicyManagerFacts:
 
 @dataclass
 class EnforcedPolicies:
-    """Policies by interface, and statuses. `workloads`, `hosts`: keys of intents by endpoint of Felix."""
+    """Policies by interface, and statuses. `workloads`, `hosts`: keys of InterfacePoliciesIntent by endpoint of Felix.
+
+    `sources`: routes to what pods may send from beside their own addresses.
+    """
 
     attached: dict[str, PolicyAttachment] = field(default_factory=dict)
+    sources: list[RouteIntent] = field(default_factory=list)
     statuses: dict[str, PolicyStatusFact] = field(default_factory=dict)
     workloads: dict[FelixWorkloadId, str] = field(default_factory=dict)
     hosts: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def intents(self, large_sets: LargeSets | None = None) -> Iterator[Intent]:
-        """Sets, policies and policies of interfaces, each once. `large_sets`: those of the last time, if any."""
+        """Sets, policies, policies of interfaces, sources, each once. `large_sets`: those of the last time, if any."""
         policies = {
             policy.intent.name: policy for attachment in self.attached.values() for policy in attachment.policies
         }
         sets = {name: ip_set for policy in policies.values() for name, ip_set in policy.sets.items()}
         yield from (large_sets or LargeSets()).cut(sets, [policy.intent for policy in policies.values()])
         yield from (attachment.intent for attachment in self.attached.values())
+        yield from self.sources
 
 
 def enforced_policies(facts: PolicyManagerFacts) -> EnforcedPolicies:
@@ -64,7 +69,7 @@ def enforced_policies(facts: PolicyManagerFacts) -> EnforcedPolicies:
             _add(enforced, workloads.closed_pod_attachment(pod.interface, from_host))
         return enforced
     book = _CompiledBook(snapshot, facts.cache, facts.chains)
-    _workloads(enforced, facts, snapshot, book, from_host, wellknown.no_tunnels_policy(config))
+    _workloads(enforced, facts, snapshot, book, from_host, config)
     host_policies = HostPolicies(
         wellknown.workloads_to_host_policy(config.to_host, pods),
         wellknown.failsafe_policy(config),
@@ -125,8 +130,9 @@ def _workloads(
     snapshot: FelixSnapshot,
     book: _CompiledBook,
     from_host: CompiledPolicy,
-    no_tunnels: CompiledPolicy,
+    config: FelixPolicyConfig,
 ) -> None:
+    no_tunnels = wellknown.no_tunnels_policy(config)
     names = {f"{key.workload}/{key.endpoint}": key for key in sorted(snapshot.workloads)}
     for key, pod in sorted(facts.pods.items()):
         name = names.get(key)
@@ -144,7 +150,9 @@ def _workloads(
         profiles = book.profiles(endpoint.profiles, problems)
         attachment = workloads.pod_policy_attachment(pod.interface, endpoint, book, profiles, from_host, no_tunnels)
         enforced.workloads[name] = _add(enforced, attachment)
-        _set_status(enforced, f"workload/{key}", (*problems, *attachment.problems))
+        notes: list[str] = []
+        enforced.sources += spoofing.allowed_source_routes(pod, endpoint, notes, spoofing=config.source_spoofing)
+        _set_status(enforced, f"workload/{key}", (*problems, *attachment.problems), tuple(notes))
     for key in names:
         if key not in facts.pods:
             enforced.statuses[f"workload/{key}"] = PolicyStatusFact("down", ("the pod has no interface here",))
@@ -178,8 +186,9 @@ def _hosts(
             enforced.statuses[f"host/{key}"] = PolicyStatusFact(state, ("no interface of this node is left for it",))
 
 
-def _set_status(enforced: EnforcedPolicies, name: str, problems: tuple[str, ...]) -> None:
-    enforced.statuses[name] = PolicyStatusFact("error" if problems else "up", problems)
+def _set_status(enforced: EnforcedPolicies, name: str, problems: tuple[str, ...], notes: tuple[str, ...] = ()) -> None:
+    """`notes`: what is said of an endpoint that is in force all the same."""
+    enforced.statuses[name] = PolicyStatusFact("error" if problems else "up", (*problems, *notes))
 
 
 def _set_other_statuses(enforced: EnforcedPolicies, book: _CompiledBook, config: FelixPolicyConfig) -> None:

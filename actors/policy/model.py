@@ -103,6 +103,7 @@ class FelixWorkload(_Frozen, frozen=True):
     ip6_nets: tuple[str, ...] = ()
     tiers: tuple[FelixTier, ...] = ()
     annotations: dict[str, str] = {}
+    allowed_sources: tuple[str, ...] = ()  # prefixes that it may send from beside its own addresses
 
 
 class FelixHostEndpoint(_Frozen, frozen=True):

@@ -30,6 +30,7 @@ class FelixPolicyConfig:
     vxlan_port: int = _VXLAN_PORT_DEFAULT
     allow_vxlan: bool = False
     allow_ipip: bool = False
+    source_spoofing: bool = False  # may pods send from sources that their annotation allows?
     problems: tuple[str, ...] = ()
 
 
@@ -49,6 +50,9 @@ def parse_felix_config(raw: Mapping[str, str]) -> FelixPolicyConfig:
     if not port.isdigit() or not 0 < int(port) <= 65535:
         problems.append(f"VXLANPort: {port!r} is not a port: {_VXLAN_PORT_DEFAULT} holds")
         port = str(_VXLAN_PORT_DEFAULT)
+    spoofing = values.get("workloadsourcespoofing", "disabled").lower()
+    if spoofing not in ("disabled", "any"):
+        problems.append(f"WorkloadSourceSpoofing: {spoofing!r} is not Disabled or Any: Disabled holds")
     return FelixPolicyConfig(
         to_host,
         inbound,
@@ -56,6 +60,7 @@ def parse_felix_config(raw: Mapping[str, str]) -> FelixPolicyConfig:
         int(port),
         values.get("allowvxlanpacketsfromworkloads", "").lower() in _TRUE,
         values.get("allowipippacketsfromworkloads", "").lower() in _TRUE,
+        spoofing == "any",
         tuple(problems),
     )
 

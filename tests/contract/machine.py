@@ -34,6 +34,7 @@ plugins {{
   plugin ping_plugin.so {{ enable }}
   plugin cnat_plugin.so {{ enable }}
   plugin npol_plugin.so {{ enable }}
+  plugin urpf_plugin.so {{ enable }}
 }}
 """
 

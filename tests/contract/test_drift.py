@@ -15,6 +15,7 @@ from schemas.intents import (
     RouteIntent,
     RoutePath,
     TableIntent,
+    UrpfIntent,
 )
 from tests.contract.living import WriterLife
 from tests.contract.machine import Vpp
@@ -47,6 +48,8 @@ WORLD: list[Intent] = [
     RouteIntent("default", "fd03::1/128", (RoutePath(interface="loop/a"),)),
     RouteIntent("default", "fd04::/64", (DEAD,)),
     RouteIntent("red", "fd05::/64", (RoutePath(unreachable=True),)),
+    UrpfIntent("loop/a", 4, "red"),
+    UrpfIntent("loop/a", 6, "red"),
     TranslationIntent("10.96.0.1", 80, 6, (TranslationBackend("10.1.1.1", 8080), TranslationBackend("10.1.1.2", 8080))),
 ]
 
@@ -105,6 +108,22 @@ def test_addresses_state_and_mtu_of_an_interface_are_mended(vpp: Vpp, writer: Wr
     assert "192.0.2.1/24" in vpp.addresses(loop)
     assert (int(row.flags) & 1, row.mtu[0]) == (1, 1400)
     assert writer.look() == set()
+
+
+@pytest.mark.parametrize("mode", [0, 2], ids=["off", "strict"])
+def test_a_check_of_sources_that_somebody_changed_is_put_right(mode: int, vpp: Vpp, writer: WriterLife) -> None:
+    before = source_checks(vpp)
+    vpp.ask("urpf_update_v2", is_input=True, mode=mode, af=1, sw_if_index=number(vpp), table_id=77)
+    assert source_checks(vpp) != before
+    assert writer.look() == {"urpf/loop/a/ip6"}
+    assert source_checks(vpp) == before == {(0, 1, 77), (1, 1, 77)}
+    assert writer.look() == set()
+
+
+def source_checks(vpp: Vpp) -> set[tuple[int, int, int]]:
+    """(address family, mode, table) of the loopback's checks."""
+    rows = vpp.ask("urpf_interface_dump", sw_if_index=number(vpp))
+    return {(int(row.af), int(row.mode), row.table_id) for row in rows if int(row.mode)}
 
 
 def test_a_translation_that_somebody_took_away_comes_back(vpp: Vpp, writer: WriterLife) -> None:

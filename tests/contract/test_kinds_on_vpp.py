@@ -37,6 +37,7 @@ from schemas.intents import (
     TableIntent,
     TapIntent,
     UnnumberedIntent,
+    UrpfIntent,
     VirtioPciIntent,
     Vmxnet3Intent,
 )
@@ -96,6 +97,12 @@ def ranges(vpp: Vpp) -> set[tuple[int, str, str]]:
 def redirect(vpp: Vpp) -> set[int]:
     rows = vpp.ask("ip_punt_redirect_v2_dump", sw_if_index=INDEX_INVALID, af=0)
     return {path.table_id for row in rows for path in row.punt.paths}
+
+
+def source_checks(vpp: Vpp) -> set[tuple[int, int]]:
+    """(IP version, table id) in which sources of packets from the loopback are looked up."""
+    rows = vpp.ask("urpf_interface_dump", sw_if_index=index(vpp))
+    return {(6 if int(row.af) else 4, row.table_id) for row in rows if row.is_input and int(row.mode) == 1}
 
 
 def speaks_ip6(vpp: Vpp) -> bool:
@@ -169,6 +176,18 @@ CASES: dict[str, Case] = {
         (
             Step((MtuIntent(interface="loop/a", mtu=1400),), 1400),
             Step((MtuIntent(interface="loop/a", mtu=9216),), 9216),
+        ),
+    ),
+    "checks of sources": (
+        UrpfIntent,
+        (LOOP, RED4, RED6, TableIntent(name="blue", ip_version=4, table_id=79)),
+        source_checks,
+        (
+            Step((), set()),
+            Step((UrpfIntent(interface="loop/a", ip_version=4, table="red"),), {(4, 77)}),
+            Step((UrpfIntent(interface="loop/a", ip_version=4, table="blue"),), {(4, 79)}),
+            Step(tuple(UrpfIntent(interface="loop/a", ip_version=v, table="red") for v in (4, 6)), {(4, 77), (6, 78)}),
+            Step((UrpfIntent(interface="loop/a", ip_version=6, table="red"),), {(6, 78)}),
         ),
     ),
     "IPv6": (

@@ -32,6 +32,7 @@ plugins {{
   plugin default {{ disable }}
   plugin cnat_plugin.so {{ enable }}
   plugin npol_plugin.so {{ enable }}
+  plugin urpf_plugin.so {{ enable }}
   plugin tap_plugin.so {{ enable }}
 }}
 """

@@ -40,6 +40,7 @@ class LabPod(Struct):
     host_network: bool = False
     service_account: str = "default"
     labels: dict[str, str] = {}  # as it was made
+    annotations: dict[str, str] = {}  # likewise
     ports: tuple[ContainerPort, ...] = ()
 
     @property

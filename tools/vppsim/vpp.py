@@ -15,6 +15,7 @@ from tools.vppsim.dataplane.ip_local import IpLocal
 from tools.vppsim.dataplane.multicast import MulticastForward
 from tools.vppsim.dataplane.nd import NeighbourDiscovery
 from tools.vppsim.dataplane.output import InterfaceOutput
+from tools.vppsim.dataplane.urpf_nodes import UrpfNodes
 from tools.vppsim.devices.maker import DeviceMaker
 from tools.vppsim.fib.lookup import LookupResult
 from tools.vppsim.state.interfaces import Interface
@@ -45,7 +46,9 @@ class Vpp(VppState):
         self.arp, self.nd = Arp(self, self.output), NeighbourDiscovery(self, self.output)
         self.local = IpLocal(self, self.icmp, self.nd, self.output, answers_ping)
         self.multicast = MulticastForward(self, self.local, self.output)
-        self.forward = IpForward(self, self.icmp, self.nd, self.output, self.local, self.multicast, self.cnat_nodes)
+        self.forward = IpForward(
+            self, self.icmp, self.nd, self.output, self.local, self.multicast, UrpfNodes(self), self.cnat_nodes
+        )
         self.device_input = DeviceInput(self, self.arp, self.forward)
 
     def _resolve(self, interface: Interface, address: bytes) -> None:

@@ -20,7 +20,7 @@ from vppd_guard.vpp.conf_tree import StartupConfEdits, StartupConfWord, parse_st
 _CONF, _EXEC = "CALICOVPP_CONFIG_TEMPLATE", "CALICOVPP_CONFIG_EXEC_TEMPLATE"
 _ANNOTATION = re.compile(r"__NODE_ANNOTATION:(.+?)__")
 _TOKEN = re.compile(r"__[A-Z][A-Z0-9_]*?(?::[^\s{}]*?)?__")
-_PLUGINS = ("cnat_plugin.so", "npol_plugin.so", "tap_plugin.so")  # whatever the uplink's driver
+_PLUGINS = ("cnat_plugin.so", "npol_plugin.so", "tap_plugin.so", "urpf_plugin.so")  # whatever the uplink's driver
 _DPDK_PLUGIN = "dpdk_plugin.so"
 _EXEC_OF_REFERENCE = "/etc/vpp/startup.exec"
 _EXEC_WORDS = ("exec", "startup-config")

@@ -297,6 +297,7 @@ def _workload(decoder: FelixDecoder, body: Any) -> FelixEvent:
         ip6_nets=tuple(workload.ipv6_nets),
         tiers=decoder.tiers(workload.tiers),
         annotations=dict(workload.annotations),
+        allowed_sources=tuple(workload.allow_spoofed_source_prefixes),
     )
     return FelixEvent("workloads", _workload_id(body.id), endpoint)
 

@@ -4,20 +4,20 @@ Only reads. What is missing is written again by the next turn; what is not recog
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from ipaddress import ip_interface
 from typing import Any
 
-from actors.vpp_writer.kinds import kind_of_intent
+from actors.vpp_writer.kinds import kind_of_intent, urpf
 from actors.vpp_writer.kinds.call import IntentRetriedLater
 from actors.vpp_writer.kinds.cnat import translation_identity
-from actors.vpp_writer.kinds.indices import VppIndices
+from actors.vpp_writer.kinds.indices import NO_VPP_INDEX, VppIndices
 from actors.vpp_writer.kinds.kind import ObservedVppObjects, SharedIntentPart, VppObjectLookup
 from actors.vpp_writer.kinds.wire import ANY_IP4_PREFIX
 from actors.vpp_writer.reconcile.held import HeldObject
 from actors.vpp_writer.vpp.client import VppApiClient
 from schemas.cnat import TranslationIntent
-from schemas.intents import AddressIntent, AdminUpIntent, MtuIntent, TableIntent, interface_intent_key
+from schemas.intents import AddressIntent, AdminUpIntent, MtuIntent, TableIntent, UrpfIntent, interface_intent_key
 
 _ADMIN_UP = 1  # if_status_flags
 _HeldObjects = Mapping[str, HeldObject]
@@ -45,7 +45,7 @@ async def observe_external_objects(api: VppApiClient, objects: _HeldObjects) -> 
 async def missing_held_objects(api: VppApiClient, objects: _HeldObjects) -> set[str]:
     """Keys of held objects that VPP turns out not to hold as they were written.
 
-    Interfaces with their state and MTU, tables, addresses, translations, and routes with their paths.
+    Interfaces with their state, MTU and check of sources, tables, addresses, translations, routes with their paths.
     """
     keys = await missing_objects_by_dump(api, objects)
     present = {key: held_object for key, held_object in objects.items() if key not in keys}
@@ -67,6 +67,7 @@ async def missing_objects_by_dump(api: VppApiClient, objects: _HeldObjects) -> s
     keys |= await _missing_tables(api, objects)
     present = {key: held_object for key, held_object in objects.items() if key not in keys}
     keys |= _wrong_attributes(present, rows)
+    keys |= await _missing_source_checks(api, present)
     return keys | await _missing_addresses(api, present) | await _missing_translations(api, present)
 
 
@@ -166,6 +167,24 @@ async def _missing_addresses(api: VppApiClient, objects: _HeldObjects) -> set[st
         present = {str(row.prefix) for row in rows}
         keys |= {key for key, address in addresses.items() if address not in present}
     return keys
+
+
+async def _missing_source_checks(api: VppApiClient, objects: _HeldObjects) -> set[str]:
+    checks = {
+        key: held_object.intent for key, held_object in objects.items() if isinstance(held_object.intent, UrpfIntent)
+    }
+    if not checks:
+        return set()
+    rows = await api.dump("urpf_interface_dump", {"sw_if_index": NO_VPP_INDEX})
+    checked, indices = urpf.checked_interfaces(rows), VppIndices(objects)
+    return {key for key, intent in checks.items() if not _is_checked(intent, checked, indices)}
+
+
+def _is_checked(intent: UrpfIntent, checked: Set[tuple[int, int, int]], indices: VppIndices) -> bool:
+    try:
+        return urpf.row_of(intent, indices) in checked
+    except IntentRetriedLater:  # its interface or its table has gone
+        return False
 
 
 async def _missing_translations(api: VppApiClient, objects: _HeldObjects) -> set[str]:

@@ -11,6 +11,7 @@ routes            unicast and multicast routes
 hosting           the host's connectivity: punting, proxy ARP and ND, neighbour limits
 cnat              translations of service addresses, source NAT
 npol              IP sets, policies with their rules, what holds on an interface
+urpf              from which sources an interface may send
 call              a VPP API call as data
 accepted_retvals  return values that are as good as 0, message by message, and why
 retvals           VPP's return values by name
@@ -32,6 +33,7 @@ from actors.vpp_writer.kinds import (  # each enters its kinds into INTENT_KINDS
     routes,
     tables,
     uplinks,
+    urpf,
 )
 from actors.vpp_writer.kinds.kind import INTENT_KINDS, IntentKind
 from schemas.intents import Intent
@@ -49,6 +51,7 @@ __all__ = [
     "routes",
     "tables",
     "uplinks",
+    "urpf",
     "vpp_request_names",
 ]
 

@@ -66,6 +66,7 @@ _DELETING: Mapping[str, _Reasons] = {
     "sw_interface_set_table": _NO_INTERFACE,
     "sw_interface_set_unnumbered": _NO_INTERFACE,
     "tap_delete_v2": _NO_DEVICE,
+    "urpf_update_v2": _NO_INTERFACE,
     "virtio_pci_delete": _NO_DEVICE,
     "vmxnet3_delete": _NO_DEVICE,
 }

@@ -39,7 +39,7 @@ class AddressKind(AddDelKind[AddressIntent]):
         version = checked_interface_address("address", intent.address).version
         return {f"interface-table/{intent.interface}/ip{version}"}
 
-    def can_update_held_object(self, old: AddressIntent, new: AddressIntent) -> bool:
+    def can_update(self, old: AddressIntent, new: AddressIntent) -> bool:
         return True
 
     def update(
@@ -76,7 +76,7 @@ class UnnumberedKind(AddDelKind[UnnumberedIntent]):
         pair = (intent.interface, intent.lender)
         return {f"interface-table/{name}/ip{version}" for name in pair for version in (4, 6)}
 
-    def can_update_held_object(self, old: UnnumberedIntent, new: UnnumberedIntent) -> bool:
+    def can_update(self, old: UnnumberedIntent, new: UnnumberedIntent) -> bool:
         return old.lender == new.lender
 
     def update(

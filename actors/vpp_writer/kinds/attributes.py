@@ -30,6 +30,7 @@ from schemas.intents import (
     interface_intent_key,
 )
 from schemas.npol import interface_policies_intent_key
+from schemas.urpf import urpf_intent_key
 
 _RX_MODES = {"polling": 1, "interrupt": 2, "adaptive": 3, "default": 4}  # rx_mode
 _ADMIN_UP = 1  # if_status_flags
@@ -152,14 +153,15 @@ class AdminUpKind(AddDelKind[AdminUpIntent]):
 
     def needs(self, intent: AdminUpIntent) -> set[str]:
         enforcing = {cnat_feature_intent_key(intent.interface)} if intent.when_policed else set()
-        return {interface_intent_key(intent.interface)} | enforcing
+        checked = {urpf_intent_key(intent.interface, version) for version in (4, 6)} if intent.when_checked else set()
+        return {interface_intent_key(intent.interface)} | enforcing | checked
 
     def create(self, intent: AdminUpIntent, indices: VppIndices, existing: ObjectDetails | None) -> VppCallSequence:
         yield calls_before_up([intent], indices)
         yield [self.call(intent, indices, True)]
         return None
 
-    def can_update_held_object(self, old: AdminUpIntent, new: AdminUpIntent) -> bool:
+    def can_update(self, old: AdminUpIntent, new: AdminUpIntent) -> bool:
         return True
 
     def call(self, intent: AdminUpIntent, indices: VppIndices, add: bool) -> VppCall:

@@ -23,6 +23,7 @@ _DETAILS = (
     "ip_table_details",
     "ip_address_details",
     "cnat_translation_details",
+    "urpf_interface_details",
 )
 
 RAW_REPLY_MESSAGES = ("ip_route_lookup_reply",)  # read by `readback.py`, which compares bytes

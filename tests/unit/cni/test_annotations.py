@@ -12,8 +12,6 @@ from tools.node.view import NodeView
 
 CALICO = "cni.projectcalico.org/"
 WELL_FORMED = {
-    f"{CALICO}AllowedSourcePrefixes": '["10.0.0.0/8", "2001:db8::1"]',
-    f"{CALICO}allowedSourcePrefixes": '["10.0.0.0/8"]',
     f"{CALICO}vppInterfacesSpec": '{"eth0": {"rx": 2, "tx": 2, "isl3": false, "rxMode": "polling"}}',
     f"{CALICO}vppExtraMemifPorts": "tcp:1234-1236,UDP:4456",
     f"{CALICO}vppExtraMemifSpec": '{"rx": 1, "rxqsz": 1024}',
@@ -24,7 +22,6 @@ WELL_FORMED = {
     "kubernetes.io/egress-bandwidth": "10M",
 }
 MALFORMED = {
-    f"{CALICO}AllowedSourcePrefixes": ("10.0.0.0/8", "{}", "[7]", '["10.0.0.0/33"]', ""),
     f"{CALICO}vppInterfacesSpec": ("[]", "null", '{"eth0": null}', '{"eth0": {"rx": "2"}}', '{"eth0": {"rx": -1}}'),
     f"{CALICO}vppExtraMemifPorts": ("", "tcp", "tcp:70000", "quic:1", "tcp:1-2-3", "tcp:1, udp:2"),
     f"{CALICO}vppExtraMemifSpec": ("null", "[]", "{", '{"rx": 1.5}', '{"rxqsz": 65536}'),

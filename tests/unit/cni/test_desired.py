@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from actors.cni import desired
+from actors.cni.allowed_sources import ALLOWED_SOURCES_ANNOTATION
 from actors.cni.pods import CniPod, parse_pod_request, pod_with_mtu
 from actors.vpp_writer.kinds import kind_of_intent
 from schemas.config import CalicoVppDebugConfig, CalicoVppInterfaces, InterfaceSpec, NodeConfig
@@ -23,6 +24,7 @@ from schemas.intents import (
     TableIntent,
     TapIntent,
     UnnumberedIntent,
+    UrpfIntent,
 )
 from schemas.proto.cnibackend_pb2 import AddRequest
 from tests.unit.cni.test_pods import LONGEST_NETNS, ip, request, workload
@@ -30,6 +32,7 @@ from tests.unit.cni.test_pods import LONGEST_NETNS, ip, request, workload
 CONFIG = NodeConfig()
 MTU = 1450
 TUN, LOOPBACK = "pod/default/web-0/eth0", "pod-loop/default/web-0/eth0"
+SOURCES = f"sources/{TUN}"
 
 
 def pod_of(requested: AddRequest) -> CniPod:
@@ -57,7 +60,7 @@ def test_a_pod_has_a_tun_that_borrows_its_addresses_from_a_loopback() -> None:
     assert objects[f"unnumbered/{TUN}"] == UnnumberedIntent(TUN, LOOPBACK, when_policed=True)
     assert objects[f"mtu/{TUN}"] == MtuIntent(TUN, 9216)
     assert objects[f"rx-mode/{TUN}"] == RxModeIntent(TUN, "adaptive")
-    assert objects[f"admin-up/{TUN}"] == AdminUpIntent(TUN, when_policed=True, gated=True)
+    assert objects[f"admin-up/{TUN}"] == AdminUpIntent(TUN, when_policed=True, gated=True, when_checked=True)
     loopback = objects[f"interface/{LOOPBACK}"]
     assert isinstance(loopback, LoopbackIntent)
     assert loopback.mac == "02:00:00:00:00:01"
@@ -68,7 +71,7 @@ def test_both_interfaces_are_in_the_pods_own_tables_of_both_families() -> None:
     only4 = pod_of(request(container_ips=[ip("10.1.0.5/32")]))
     objects = of(only4).values()
     tables = {(i.name, i.ip_version) for i in objects if isinstance(i, TableIntent)}
-    assert tables == {(TUN, 4), (TUN, 6)}
+    assert tables >= {(TUN, 4), (TUN, 6)}
     bound = {(i.interface, i.ip_version, i.table) for i in objects if isinstance(i, InterfaceTableIntent)}
     assert bound == {(name, version, TUN) for name in (TUN, LOOPBACK) for version in (4, 6)}
 
@@ -89,6 +92,37 @@ def test_the_main_table_leads_to_the_tun_for_each_address() -> None:
         "10.1.0.5/32": [(TUN, None)],
         "fd10::5/128": [(TUN, None)],
     }
+
+
+def sources(pod: CniPod) -> set[tuple[str, str]]:
+    """(prefix, way) of all that the pod may send from."""
+    return {
+        (route.prefix, str(route.paths[0].interface))
+        for route in of(pod).values()
+        if isinstance(route, RouteIntent) and route.table == SOURCES
+    }
+
+
+def test_a_pod_may_send_from_its_own_addresses_alone() -> None:
+    objects = of(pod_of(request()))
+    assert sources(pod_of(request())) == {("10.1.0.5/32", TUN), ("fd10::5/128", TUN)}
+    for version in (4, 6):
+        assert objects[f"table/{SOURCES}/ip{version}"] == TableIntent(SOURCES, version)
+        assert objects[f"urpf/{TUN}/ip{version}"] == UrpfIntent(TUN, version, SOURCES)
+
+
+def test_a_pod_without_a_family_may_not_send_by_it() -> None:
+    only4 = pod_of(request(container_ips=[ip("10.1.0.5/32")]))
+    assert f"urpf/{TUN}/ip6" in of(only4)
+    assert sources(only4) == {("10.1.0.5/32", TUN)}
+
+
+def test_the_annotation_adds_sources_of_either_family_once_each() -> None:
+    text = '["203.0.113.9", "203.0.113.0/24", "2001:db8::/32", "203.0.113.7/24", "10.1.0.5"]'
+    pod = pod_of(request(workload=workload(annotations={ALLOWED_SOURCES_ANNOTATION: text})))
+    own = {("10.1.0.5/32", TUN), ("fd10::5/128", TUN)}
+    assert sources(pod) == {("203.0.113.9/32", TUN), ("203.0.113.0/24", TUN), ("2001:db8::/32", TUN)} | own
+    assert desired.pod_facts([pod], set())[pod.key].allowed_sources == pod.allowed_sources
 
 
 def test_the_mtu_asked_for_counts_before_the_nodes() -> None:
@@ -149,7 +183,7 @@ def test_a_pod_is_told_of_with_its_interface_and_its_addresses() -> None:
 def test_where_policies_are_said_a_pod_is_closed_and_sends_nothing_until_they_hold() -> None:
     for source, waits in (("none", False), ("felix", True)):
         objects = desired.pod_intents(pod_of(request()), NodeConfig(node="n1", policy_source=source))
-        assert AdminUpIntent(TUN, when_policed=waits, gated=True) in objects
+        assert AdminUpIntent(TUN, when_policed=waits, gated=True, when_checked=True) in objects
         assert {o.when_policed for o in objects if isinstance(o, UnnumberedIntent)} == {waits}
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.cni.allowed_sources import ALLOWED_SOURCES_ANNOTATION
 from actors.cni.pods import BadPodRequest, CniPod, parse_pod_request, pod_with_mtu
 from schemas.proto import cnibackend_pb2 as pb
 
@@ -68,7 +69,33 @@ def test_a_read_one_family_has_not_the_other() -> None:
     assert parse_pod_request(request(container_ips=[ip("fd10::5/128")])).versions() == (6,)
 
 
-def test_annotations_change_nothing() -> None:
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("10.0.0.0/8", "not a JSON list of prefixes: "),
+        ('{"10.0.0.0/8": 1}', "not a JSON list of prefixes: Expected `array | null`, got `object`"),
+        ('["10.0.0.0/8", 7]', "not a JSON list of prefixes: Expected `str`, got `int` - at `$[1]`"),
+        ('["10.0.0.0/8", "10.0.0.0/33"]', "[1]: '10.0.0.0/33' is not a prefix"),
+        ('["fe80::1%eth0"]', "[0]: 'fe80::1%eth0' is not a prefix"),
+        ('[""]', "[0]: '' is not a prefix"),
+        (f'["{"x" * 300}"]', f"[0]: '{'x' * 77}...' is not a prefix"),
+        ("[" * 100_000, "not a JSON list of prefixes: "),
+        (str([f"10.0.{n}.0/24" for n in range(256)] + ["10.1.0.0/24"]).replace("'", '"'), "257 prefixes, at most 256"),
+    ],
+)
+def test_an_unreadable_list_of_allowed_sources_is_refused_by_name(text: str, why: str) -> None:
+    told = refusal(request(workload=workload(annotations={ALLOWED_SOURCES_ANNOTATION: text})))
+    assert told.startswith(f"workload.annotations: {ALLOWED_SOURCES_ANNOTATION}: {why}")
+    assert len(told) < 250
+
+
+@pytest.mark.parametrize("text", ["[]", "null"])
+def test_no_allowed_sources_are_none(text: str) -> None:
+    annotated = workload(annotations={ALLOWED_SOURCES_ANNOTATION: text})
+    assert parse_pod_request(request(workload=annotated)) == parse_pod_request(request())
+
+
+def test_other_annotations_change_nothing() -> None:
     annotated = workload(annotations={"cni.projectcalico.org/vppVcl": "nonsense"})
     assert parse_pod_request(request(workload=annotated)).same_request(parse_pod_request(request()))
 

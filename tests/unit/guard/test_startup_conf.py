@@ -174,6 +174,7 @@ def test_a_template_without_a_last_newline_is_not_run_together() -> None:
         ("cpu { main-core __CPUSET_CPUS_FIRST__ }", "__CPUSET_CPUS_FIRST__ has no value"),
         ("plugins { plugin cnat_plugin.so { disable } }", "plugins: cnat_plugin.so is disabled"),
         ("plugins { plugin default { disable } plugin cnat_plugin.so { enable } }", "npol_plugin.so is disabled"),
+        ("plugins { plugin urpf_plugin.so { disable } }", "plugins: urpf_plugin.so is disabled"),
         ("plugins { plugin af_packet_plugin.so { disable } }", "af_packet_plugin.so is disabled"),
     ],
 )
@@ -278,7 +279,7 @@ def test_a_commented_stanza_of_dpdk_is_none() -> None:
     "plugins",
     [
         "plugin default { disable } plugin cnat_plugin.so { enable } plugin npol_plugin.so { enable }"
-        " plugin tap_plugin.so { enable }",
+        " plugin tap_plugin.so { enable } plugin urpf_plugin.so { enable }",
         "plugin dpdk_plugin.so { disable skip-version-check }",
         "plugin dpdk_plugin.so{disable}",
     ],

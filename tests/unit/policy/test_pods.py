@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from actors.policy.model import FelixPolicy, FelixRule, FelixSnapshot, FelixTier, FelixWorkload
-from schemas.facts import PodInterfaceFact
+from schemas.facts import PodInterfaceFact, PolicyStatusFact
+from schemas.intents import RouteIntent
 from schemas.npol import InterfacePoliciesIntent, PolicyIntent, PolicyRule
 from tests.unit.policy.meaning.npol import Npol
 from tests.unit.policy.meaning.reference import Flow
@@ -168,3 +169,51 @@ def test_attachments_tell_whose_interface_is_whose() -> None:
     result = enforced(world(snapshot_of(FelixWorkload())))
     assert result.workloads == {WEB: f"interface-policies/{POD.interface}"}
     assert result.statuses[f"workload/{KEY}"].state == "up"
+
+
+SPOOFING = {"WorkloadSourceSpoofing": "Any"}
+
+
+def sources(snapshot: FelixSnapshot) -> list[tuple[str, str, str | None]]:
+    """(table, prefix, way) of what Felix lets the pod send from."""
+    routes = (intent for intent in intents(world(snapshot)).values() if isinstance(intent, RouteIntent))
+    return sorted((route.table, route.prefix, route.paths[0].interface) for route in routes)
+
+
+def test_a_pod_sends_from_what_felix_allows_beside_its_own_addresses() -> None:
+    allowed = ("203.0.113.7/24", "2001:db8::/32", "203.0.113.0/24", "10.0.0.1", "fd00::1/128")
+    snapshot = snapshot_of(FelixWorkload(allowed_sources=allowed), config=SPOOFING)
+    assert sources(snapshot) == [
+        ("sources/tun-web", "2001:db8::/32", "tun-web"),
+        ("sources/tun-web", "203.0.113.0/24", "tun-web"),
+    ]
+
+
+def test_what_the_pods_own_annotation_allows_already_is_not_said_twice() -> None:
+    snapshot = snapshot_of(FelixWorkload(allowed_sources=("203.0.113.0/24", "192.0.2.0/24")), config=SPOOFING)
+    facts = world(snapshot)
+    facts.pods[KEY] = replace(POD, allowed_sources=("203.0.113.0/24",))
+    assert [intent.prefix for intent in intents(facts).values() if isinstance(intent, RouteIntent)] == ["192.0.2.0/24"]
+
+
+@pytest.mark.parametrize("config", [{}, {"WorkloadSourceSpoofing": "Disabled"}, {"WorkloadSourceSpoofing": "Some"}])
+def test_where_spoofing_is_disabled_it_is_said_that_allowed_sources_have_no_effect(config: dict[str, str]) -> None:
+    snapshot = snapshot_of(FelixWorkload(allowed_sources=("203.0.113.0/24",)), config=config)
+    assert sources(snapshot) == []
+    statuses = enforced(world(snapshot)).statuses
+    assert statuses[f"workload/{KEY}"] == PolicyStatusFact(
+        "up", ("allow_spoofed_source_prefixes: have no effect: Felix's WorkloadSourceSpoofing is Disabled",)
+    )
+    assert ("config/WorkloadSourceSpoofing" in statuses) is (config.get("WorkloadSourceSpoofing") == "Some")
+
+
+def test_an_unreadable_source_is_named_and_the_others_count() -> None:
+    snapshot = snapshot_of(FelixWorkload(allowed_sources=("10.0.0.0/33", "203.0.113.0/24")), config=SPOOFING)
+    assert [prefix for _, prefix, _ in sources(snapshot)] == ["203.0.113.0/24"]
+    status = enforced(world(snapshot)).statuses[f"workload/{KEY}"]
+    assert status == PolicyStatusFact("up", ("allow_spoofed_source_prefixes: not a prefix: '10.0.0.0/33'",))
+
+
+def test_an_endpoint_of_an_earlier_pod_allows_nothing() -> None:
+    endpoint = FelixWorkload(ip4_nets=("10.0.0.8/32",), allowed_sources=("203.0.113.0/24",))
+    assert sources(snapshot_of(endpoint, config=SPOOFING)) == []

@@ -90,6 +90,7 @@ EXAMPLES: dict[str, list[msgspec.Struct]] = {
             "p", tx=(PolicyRule("allow", protocol=6, destination=RuleEntityMatch(ports=((80, 81),))),)
         ),
         intents.InterfacePoliciesIntent("pod/d/w/eth0", tx=("p",)),
+        intents.UrpfIntent("pod/d/w/eth0", 4, "sources/pod/d/w/eth0"),
     ],
     intent_status_word("cni"): [
         statuses.PendingStatus(1, ("interface/uplink/eth0",)),

@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_pod_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--node", required=True, help="node1, node2, ...")
     parser.add_argument("--namespace", default="default", help="Kubernetes namespace (default: default)")
-    parser.add_argument("--label", action="append", default=[], type=_label, metavar="KEY=VALUE")
+    parser.add_argument("--label", action="append", default=[], type=_key_and_value, metavar="KEY=VALUE")
+    parser.add_argument("--annotation", action="append", default=[], type=_key_and_value, metavar="KEY=VALUE")
     parser.add_argument("--port", action="append", default=[], type=_container_port, metavar="[NAME=]N[/TCP][@HOST]")
     parser.add_argument(
         "--serve", type=_port_number, metavar="PORT", help="run a web server there, which answers its name"
@@ -44,10 +45,10 @@ def _add_pod_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--not-ready", action="store_true", help="an endpoint of services only when it is ready")
 
 
-def _label(text: str) -> tuple[str, str]:
+def _key_and_value(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
-        raise argparse.ArgumentTypeError(f"label {text!r}: not KEY=VALUE")
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
     return key, value
 
 
@@ -87,6 +88,7 @@ def _add(options: argparse.Namespace) -> int:
         options.node,
         namespace=options.namespace,
         labels=dict(options.label),
+        annotations=dict(options.annotation),
         ports=[*options.port, *served],
         host_network=options.host_network,
         service_account=options.service_account,

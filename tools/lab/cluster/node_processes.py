@@ -35,6 +35,7 @@ plugins {
   plugin ping_plugin.so { enable }
   plugin cnat_plugin.so { enable }
   plugin npol_plugin.so { enable }
+  plugin urpf_plugin.so { enable }
 }
 """
 

@@ -47,6 +47,7 @@ def add(
     *,
     namespace: str = DEFAULT_NAMESPACE,
     labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
     ports: Iterable[ContainerPort] = (),
     host_network: bool = False,
     service_account: str = "default",
@@ -63,7 +64,7 @@ def add(
     with transaction(lab):
         pod = _allocate(lab, key, name, lab.node(node_name), host_network)
         pod.namespace, pod.service_account = namespace, service_account
-        pod.labels, pod.ports = dict(labels or {}), tuple(ports)
+        pod.labels, pod.annotations, pod.ports = dict(labels or {}), dict(annotations or {}), tuple(ports)
         lab.pods[key] = pod
     try:
         kube.create(lab, _pod_object(pod))
@@ -101,7 +102,12 @@ def _pod_object(pod: LabPod) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": pod.name, "namespace": pod.namespace, "labels": pod.labels},
+        "metadata": {
+            "name": pod.name,
+            "namespace": pod.namespace,
+            "labels": pod.labels,
+            "annotations": pod.annotations,
+        },
         "spec": {
             "nodeName": f"node{pod.node}",
             "serviceAccountName": pod.service_account,
@@ -174,6 +180,7 @@ def call_add(lab: Lab, pod: LabPod) -> pb.AddReply:
             name=pod.name,
             namespace=pod.namespace,
             labels=pod.labels,
+            annotations=pod.annotations,
             endpoint=INTERFACE,
             node=f"node{pod.node}",
             orchestrator="k8s",

@@ -9,6 +9,7 @@ multicast      is a packet to a group accepted, and which interfaces get copies
 ip_local       packets for VPP's own addresses
 arp            requests, replies, proxies of IPv4
 nd             neighbour discovery and proxies of IPv6
+urpf_nodes     is a packet's source one that may come in here
 output         TTL, MTU, the neighbour's MAC, offloads, the device
 icmp           errors and echo replies
 cnat_nodes     services and source NAT on the way in and out

@@ -6,6 +6,7 @@ from tools.vppsim.dataplane.ip_local import IpLocal
 from tools.vppsim.dataplane.multicast import MulticastForward
 from tools.vppsim.dataplane.nd import NeighbourDiscovery
 from tools.vppsim.dataplane.output import InterfaceOutput
+from tools.vppsim.dataplane.urpf_nodes import UrpfNodes
 from tools.vppsim.fib.lookup import LookupAction, LookupResult
 from tools.vppsim.packets.checksum import checksum
 from tools.vppsim.packets.headers import is_multicast
@@ -28,10 +29,11 @@ class IpForward:
         output: InterfaceOutput,
         local: IpLocal,
         multicast: MulticastForward,
+        urpf: UrpfNodes,
         cnat: CnatNodes,
     ) -> None:
         self._state, self._icmp, self._nd, self._output = state, icmp, nd, output
-        self._local, self._multicast, self._cnat = local, multicast, cnat
+        self._local, self._multicast, self._urpf, self._cnat = local, multicast, urpf, cnat
 
     def input(self, packet: IpPacket, interface: Interface) -> None:
         """An IP packet that came in by `interface`. In VPP's arcs cnat comes before it is asked whether IP is on."""
@@ -44,6 +46,8 @@ class IpForward:
         elif is_multicast(packet.destination):
             if self._is_enabled(packet, interface):
                 self._multicast.input(packet, interface.tables[packet.family])
+        elif not self._urpf.passes(packet, interface):
+            self._state.count(f"drop_ip{packet.family}_urpf")
         elif self._passes_cnat(packet, interface) and self._is_enabled(packet, interface):
             self.route(packet, interface.tables[packet.family])
 

@@ -15,4 +15,5 @@ punts       what is handed to the host; TTL exemptions
 routes      unicast and multicast routes
 session     clients, pings, versions, threads
 tables      IP tables
+urpf        from which sources an interface may send
 """

@@ -9,11 +9,17 @@ from typing import Any
 from tools.vppsim.api.client import ApiConnection
 from tools.vppsim.handlers.registry import Fields, call
 from tools.vppsim.state.interfaces import Interface
+from tools.vppsim.state.urpf import UrpfMode
 from tools.vppsim.vpp import Vpp
 
 INPUT = {(f"ip{n}-unicast", f"cnat-{node}-ip{n}") for n in (4, 6) for node in ("lookup", "input")}
 OUTPUT = {(f"ip{n}-output", f"cnat-{node}-ip{n}") for n in (4, 6) for node in ("output", "writeback")}
 GSO = {(f"ip{n}-output", f"gso-ip{n}") for n in (4, 6)}
+URPF = {
+    (f"ip{n}-unicast", f"ip{n}-rx-urpf-{mode.name.lower()}"): (n, mode)
+    for n in (4, 6)
+    for mode in (UrpfMode.LOOSE, UrpfMode.STRICT)
+}
 NOT_ENABLED = {(f"ip{n}-unicast", f"ip{n}-not-enabled"): n for n in (4, 6)}
 
 
@@ -28,6 +34,8 @@ def _is_on(vpp: Vpp, interface: Interface, feature: tuple[str, str]) -> bool:
         return not interface.ip_enabled(NOT_ENABLED[feature])
     if feature in INPUT:
         return interface.index in vpp.cnat.features
+    if feature in URPF:
+        return vpp.urpf.is_on(URPF[feature], interface.index)
     if feature not in OUTPUT | GSO or _beyond(vpp, interface):
         return True
     return interface.gso_feature if feature in GSO else interface.index in vpp.cnat.features

@@ -89,6 +89,7 @@ def sw_interface_set_table(vpp: Vpp, message: Any, client: ApiConnection) -> Non
     if listens:
         addressing.listen_to_groups(vpp, interface, family, False)
     interface.tables[family] = message.vrf_id
+    vpp.urpf.rebind(family, interface.index, message.vrf_id)
     if listens:
         addressing.listen_to_groups(vpp, interface, family, True)
     vpp.tables.collect()

@@ -60,6 +60,7 @@ def _forget_index(state: VppState, index: int) -> None:
     state.cnat.forget_interface(index)
     state.npol.forget_interface(index)
     state.punts.forget_interface(index)
+    state.urpf.forget_interface(index)
     state.ttl_exempt = {pair for pair in state.ttl_exempt if index not in pair}
     for borrower in state.interfaces:
         if borrower.unnumbered == index:

@@ -18,6 +18,7 @@ from tools.vppsim.packets.headers import family_of, is_link_local6
 from tools.vppsim.state.interfaces import Interface, InterfacePool
 from tools.vppsim.state.neighbours import NeighbourKey, NeighbourTable
 from tools.vppsim.state.punts import Punts
+from tools.vppsim.state.urpf import SourceChecks
 
 Clock = Callable[[], float]
 """Seconds that only go forward."""
@@ -43,6 +44,7 @@ class VppState:
         self.ttl_exempt: set[tuple[int, int]] = set()
         self.proxy_arp: list[tuple[int, bytes, bytes]] = []
         self.punts = Punts()
+        self.urpf = SourceChecks()
         self.interfaces = InterfacePool()
         self.tables = FibTables(self._bound, self.invalidate_forwarding)
         self.lookup = FibLookup(self.tables.unicast, self.interfaces.usable)

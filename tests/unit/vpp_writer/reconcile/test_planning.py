@@ -52,6 +52,7 @@ from schemas.intents import (
     TableIntent,
     TapIntent,
     UnnumberedIntent,
+    UrpfIntent,
     VirtioPciIntent,
     Vmxnet3Intent,
 )
@@ -71,6 +72,7 @@ WORLD: list[Intent] = [
     MtuIntent("pod/a", 9216),
     AdminUpIntent("pod/a"),
     AdminUpIntent("loop/a"),
+    UrpfIntent("loop/a", 4, "blue"),
     AddressIntent("loop/a", "10.0.0.1/32"),
     AddressIntent("loop/a", "10.0.0.2/32", when_up=True),
     UnnumberedIntent("pod/a", "loop/a"),
@@ -107,6 +109,7 @@ EVERY_KIND: list[Intent] = [
     IpSetIntent("set", "ip", ("10.0.0.1",)),
     PolicyIntent("policy", rx=(PolicyRule("allow", source=RuleEntityMatch(sets=("set",))),)),
     InterfacePoliciesIntent("pod/a", ("policy",), (), ()),
+    AdminUpIntent("pod/b", when_policed=True, when_checked=True),
 ]
 
 
@@ -210,6 +213,19 @@ def test_a_change_that_vpp_can_make_in_place_touches_nothing_else() -> None:
     assert model.want(changed) == 1
 
 
+def test_an_interface_does_not_go_down_for_being_checked_from_now_on() -> None:
+    model = Model()
+    model.want(WORLD)
+    checked = AdminUpIntent("pod/a", when_checked=True)
+    now_checked = [checked if intent.key == checked.key else intent for intent in WORLD]
+    assert model.want(now_checked) == 0, "what checks it is not there yet: it stays up as it is"
+    tables = (TableIntent("sources", 4), TableIntent("sources", 6))
+    assert (
+        model.want([*now_checked, *tables, UrpfIntent("pod/a", 4, "sources"), UrpfIntent("pod/a", 6, "sources")]) == 5
+    )
+    assert model.held()[checked.key] == checked
+
+
 def test_a_new_binding_to_a_table_takes_addresses_and_routes_with_it() -> None:
     model = Model()
     bound = (InterfaceTableIntent("loop/a", 4, "red"), InterfaceTableIntent("pod/a", 4, "red"))
@@ -300,6 +316,7 @@ UNFIT: list[tuple[Intent, str]] = [
     (RouteIntent("default", "10.0.0.0/24", (RoutePath(interface="a", table="red"),)), "paths"),
     (NeighbourLimitsIntent(4, age_s_max=-1), "age_s_max"),
     (ProxyArpIntent("red", "10.0.0.9", "10.0.0.1"), "low"),
+    (UrpfIntent("pod/a", 5, "red"), "ip_version"),
 ]
 
 

@@ -17,4 +17,5 @@ pci           NICs that VPP drives itself
 punt          what VPP hands to the host
 session       clients, pings, versions, threads, the command line
 tap           taps and tuns in Linux namespaces
+urpf          from which sources an interface may send
 """
