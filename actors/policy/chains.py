@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from actors.policy import ipsets
 from actors.policy.intersect import intersect_policy_rules
 from actors.policy.policies import CompiledPolicy, policy_with_ip_sets
-from actors.policy.rules import InexpressibleRule, RuleIpSets, RuleMatchesNothing
+from actors.policy.rules import InexpressibleRule, IpSetsForRules, RuleMatchesNothing
 from schemas.npol import PolicyIntent, PolicyRule
 
 _RULES_MAX = 2000  # of a chain
@@ -69,14 +69,14 @@ def _expand_tiers(
 ) -> CompiledPolicy:
     """Expand the tiers, profiles and `last` to one policy. Raises InexpressibleRule."""
     policies = [policy for tier in tiers for policy in tier.policies] + list(profiles)
-    sets = RuleIpSets({})
+    sets = IpSetsForRules({})
     sets.referenced = {name: ip_set for policy in policies for name, ip_set in policy.sets.items()}
     chain = [*(rule for policy in profiles for rule in _deciding(policy, direction)), PolicyRule(last)]
     for tier in reversed(tiers):
         chain = list(islice(_tier_rules(direction, tier, chain, sets), _RULES_MAX + 1))
         if len(chain) > _RULES_MAX:
             raise InexpressibleRule(f"more than {_RULES_MAX} rules")
-    name = f"vppd/chain/{ipsets.ip_set_name_digest(direction, repr(chain))}"
+    name = f"vppd/chain/{ipsets.digest_for_ip_set_name(direction, repr(chain))}"
     policy = PolicyIntent(name, tuple(chain), ()) if direction == "rx" else PolicyIntent(name, (), tuple(chain))
     return policy_with_ip_sets(policy, sets.referenced)
 
@@ -88,7 +88,7 @@ def _deciding(profile: CompiledPolicy, direction: str) -> Iterator[PolicyRule]:
 
 
 def _tier_rules(
-    direction: str, tier: TierPolicies, following: list[PolicyRule], sets: RuleIpSets
+    direction: str, tier: TierPolicies, following: list[PolicyRule], sets: IpSetsForRules
 ) -> Iterator[PolicyRule]:
     for policy in tier.policies:
         for rule in getattr(policy.intent, direction):

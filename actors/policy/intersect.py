@@ -6,11 +6,11 @@ intersected with it.
 
 from ipaddress import ip_network
 
-from actors.policy.rules import InexpressibleRule, RuleIpSets, RuleMatchesNothing
+from actors.policy.rules import InexpressibleRule, IpSetsForRules, RuleMatchesNothing
 from schemas.npol import PolicyRule, RuleEntityMatch
 
 
-def intersect_policy_rules(first: PolicyRule, second: PolicyRule, sets: RuleIpSets) -> PolicyRule:
+def intersect_policy_rules(first: PolicyRule, second: PolicyRule, sets: IpSetsForRules) -> PolicyRule:
     """The second rule's action where both match.
 
     Raises RuleMatchesNothing if no packet matches both, InexpressibleRule if VPP has no rule that says so.
@@ -44,7 +44,7 @@ def _not_protocol(first: PolicyRule, second: PolicyRule, protocol: int | None) -
     return excluded.pop()
 
 
-def _intersect_matches(first: RuleEntityMatch, second: RuleEntityMatch, sets: RuleIpSets) -> RuleEntityMatch:
+def _intersect_matches(first: RuleEntityMatch, second: RuleEntityMatch, sets: IpSetsForRules) -> RuleEntityMatch:
     names = tuple(dict.fromkeys((*first.sets, *second.sets)))
     ports, port_sets = _ports(first, second)
     return RuleEntityMatch(

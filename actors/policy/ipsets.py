@@ -42,11 +42,11 @@ def vpp_ip_set(name: str, kind: str, members: Iterable[str]) -> IpSetIntent:
     ordered = tuple(sorted(members))
     if kind == "net":
         return IpSetIntent(name, kind, ordered)
-    mark = ip_set_name_digest(*ordered) if kind == "ip-port" else kind
+    mark = digest_for_ip_set_name(*ordered) if kind == "ip-port" else kind
     return IpSetIntent(f"{name}@{mark}", kind, ordered)
 
 
-def ip_set_name_digest(*parts: str) -> str:
+def digest_for_ip_set_name(*parts: str) -> str:
     """A short hash of texts, for names."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_HASH_CHARACTERS]
 
@@ -71,7 +71,7 @@ def _canonical_member(kind: str, member: str) -> str:
 def intersect_ip_sets(sets: Iterable[IpSetIntent]) -> IpSetIntent:
     """One set of what is in all of them: VPP's rules match if one of several sets does."""
     ordered = sorted(sets, key=lambda ip_set: ip_set.name)
-    name = f"and:{ip_set_name_digest(*(ip_set.name for ip_set in ordered))}"
+    name = f"and:{digest_for_ip_set_name(*(ip_set.name for ip_set in ordered))}"
     if ordered[0].type == "ip-port":
         common = set[str].intersection(*(set(ip_set.members) for ip_set in ordered))
         return vpp_ip_set(name, "ip-port", common)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from actors.policy import ipsets
 from actors.policy.model import FelixIpSet, FelixPolicy, FelixRule
-from actors.policy.rules import RuleIpSets, compile_policy_rule
+from actors.policy.rules import IpSetsForRules, compile_policy_rule
 from schemas.npol import IpSetIntent, PolicyIntent, PolicyRule
 
 
@@ -51,7 +51,7 @@ class CompiledPolicyCache:
         compiled = None
         if cached is not None and old_policy is felix_policy and all(map(_reads_alike, old_sets, sets)):
             compiled = _with_members(cached, sets)
-        compiled = compiled or _compile_policy(name, felix_policy, RuleIpSets(self.compiled_sets))
+        compiled = compiled or _compile_policy(name, felix_policy, IpSetsForRules(self.compiled_sets))
         self._policies[name] = (felix_policy, sets, compiled)
         return compiled
 
@@ -60,7 +60,7 @@ class CompiledPolicyCache:
         self._policies = {name: cached for name, cached in self._policies.items() if name in names}
 
 
-def _compile_policy(name: str, felix_policy: FelixPolicy, sets: RuleIpSets) -> CompiledPolicy:
+def _compile_policy(name: str, felix_policy: FelixPolicy, sets: IpSetsForRules) -> CompiledPolicy:
     """Compile both directions of a policy or profile.
 
     How interfaces list the tiers depends on which policies pass on. So a policy that begins to pass on gets another
@@ -86,7 +86,7 @@ def policy_with_ip_sets(
 
 
 def _rules(
-    direction: str, felix_rules: tuple[FelixRule, ...], sets: RuleIpSets, problems: list[str]
+    direction: str, felix_rules: tuple[FelixRule, ...], sets: IpSetsForRules, problems: list[str]
 ) -> Iterator[PolicyRule]:
     for number, felix_rule in enumerate(felix_rules):
         rule, rule_problems = compile_policy_rule(felix_rule, sets)

@@ -32,7 +32,7 @@ class RuleMatchesNothing(Exception):
     """The rule matches no packet that VPP asks policies about."""
 
 
-class RuleIpSets:
+class IpSetsForRules:
     """Sets that rules may refer to, and intersections of them. `referenced`: those that a rule refers to, by name."""
 
     def __init__(self, compiled_sets: Mapping[str, ipsets.CompiledIpSet]) -> None:
@@ -76,7 +76,7 @@ class RuleIpSets:
         return intent.name
 
 
-def compile_policy_rule(felix_rule: FelixRule, sets: RuleIpSets) -> tuple[PolicyRule | None, list[str]]:
+def compile_policy_rule(felix_rule: FelixRule, sets: IpSetsForRules) -> tuple[PolicyRule | None, list[str]]:
     """VPP's rule, or None if there must be none; and problems for the status."""
     problems: list[str] = []
     action = felix_rule.action.lower()
@@ -97,7 +97,7 @@ def compile_policy_rule(felix_rule: FelixRule, sets: RuleIpSets) -> tuple[Policy
         return None, [*problems, f"{reason}: the rule is left out"]
 
 
-def _as_denial(felix_rule: FelixRule, sets: RuleIpSets) -> PolicyRule | None:
+def _as_denial(felix_rule: FelixRule, sets: IpSetsForRules) -> PolicyRule | None:
     """The rule as one that denies: if a rule that passes on were left out, the next rules of its tier would decide."""
     try:
         return _Compiler(felix_rule, sets, "deny", []).rule()
@@ -108,7 +108,7 @@ def _as_denial(felix_rule: FelixRule, sets: RuleIpSets) -> PolicyRule | None:
 class _Compiler:
     """Compiles one rule."""
 
-    def __init__(self, felix_rule: FelixRule, sets: RuleIpSets, action: str, problems: list[str]) -> None:
+    def __init__(self, felix_rule: FelixRule, sets: IpSetsForRules, action: str, problems: list[str]) -> None:
         self.felix_rule, self.sets, self.action, self.problems = felix_rule, sets, action, problems
         self.has_ports = False
 

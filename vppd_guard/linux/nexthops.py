@@ -55,7 +55,7 @@ def _decoded(body: bytes) -> LinuxNexthop:
     )
 
 
-def apply_link_nexthops(netlink: NetlinkSocket, index: int, nexthops: Sequence[LinuxNexthop]) -> list[str]:
+def apply_nexthop_objects(netlink: NetlinkSocket, index: int, nexthops: Sequence[LinuxNexthop]) -> list[str]:
     """Adds the objects that are missing or different. Returns what could not be done, in words."""
     present = set(read_link_nexthops(netlink, index)) if nexthops else set()
     missing = [one for one in nexthops if one not in present]

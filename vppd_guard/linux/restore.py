@@ -73,7 +73,7 @@ def _reachability(settings: LinkSettings) -> None:
     settings.problems += addresses.apply_link_addresses(netlink, index, captured.addresses)
     if captured.taken or any(is_link_local_address(a.address) for a in captured.addresses):
         addresses.drop_other_link_locals(netlink, index, captured.addresses)
-    settings.problems += nexthops.apply_link_nexthops(netlink, index, captured.nexthops)
+    settings.problems += nexthops.apply_nexthop_objects(netlink, index, captured.nexthops)
     settings.problems += routes.apply_link_routes(netlink, index, captured.routes)
     if captured.taken:
         present = routes.read_link_routes(netlink, index)

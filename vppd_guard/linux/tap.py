@@ -68,7 +68,7 @@ def configure_host_tap(plan: TapPlan) -> int:
         if hop := plan.next_hop6:
             problems += neighbours.apply_link_neighbours(netlink, index, [LinuxNeighbour(hop, plan.vpp_mac)])
             _remove_on_link_routes(netlink, index, plan.on_link_prefixes6)
-        problems += nexthops.apply_link_nexthops(netlink, index, captured.nexthops)
+        problems += nexthops.apply_nexthop_objects(netlink, index, captured.nexthops)
         problems += routes.apply_link_routes(netlink, index, list(plan.routes().values()))
     if problems:
         raise CannotRestoreLink(captured.name, problems)

@@ -4,7 +4,7 @@ import pytest
 
 from actors.policy import ipsets
 from actors.policy.intersect import intersect_policy_rules
-from actors.policy.rules import InexpressibleRule, RuleIpSets, RuleMatchesNothing
+from actors.policy.rules import InexpressibleRule, IpSetsForRules, RuleMatchesNothing
 from schemas.npol import PolicyRule, RuleEntityMatch
 from tests.unit.policy.worlds import a_set
 
@@ -35,7 +35,7 @@ PORT_SET = RuleEntityMatch(port_sets=("p",))
     ],
 )
 def test_what_both_match(first: PolicyRule, second: PolicyRule, intersection: PolicyRule) -> None:
-    assert intersect_policy_rules(first, second, RuleIpSets({})) == intersection
+    assert intersect_policy_rules(first, second, IpSetsForRules({})) == intersection
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_what_both_match(first: PolicyRule, second: PolicyRule, intersection: Po
 )
 def test_what_no_packet_matches(first: PolicyRule, second: PolicyRule) -> None:
     with pytest.raises(RuleMatchesNothing):
-        intersect_policy_rules(first, second, RuleIpSets({}))
+        intersect_policy_rules(first, second, IpSetsForRules({}))
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def test_what_no_packet_matches(first: PolicyRule, second: PolicyRule) -> None:
 )
 def test_what_vpp_has_no_words_for(first: PolicyRule, second: PolicyRule) -> None:
     with pytest.raises(InexpressibleRule):
-        intersect_policy_rules(first, second, RuleIpSets({}))
+        intersect_policy_rules(first, second, IpSetsForRules({}))
 
 
 def test_sets_of_both_rules_become_their_intersection() -> None:
-    sets = RuleIpSets({})
+    sets = IpSetsForRules({})
     members_by_name = {"a": ("10.0.0.0/8", "fd00::/8"), "b": ("10.1.0.0/16",)}
     sets.referenced = {
         name: ipsets.compile_ip_set(name, a_set(*members)).intent for name, members in members_by_name.items()

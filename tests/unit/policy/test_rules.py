@@ -6,7 +6,7 @@ import pytest
 
 from actors.policy import ipsets
 from actors.policy.model import FelixIpSet, FelixRule
-from actors.policy.rules import RuleIpSets, compile_policy_rule
+from actors.policy.rules import IpSetsForRules, compile_policy_rule
 from schemas.npol import PolicyRule, RuleEntityMatch
 from tests.unit.policy.worlds import a_set
 
@@ -21,7 +21,7 @@ SETS = {
 def rule(action: str, **fields: Any) -> tuple[PolicyRule | None, list[str]]:
     return compile_policy_rule(
         FelixRule(action, **fields),
-        RuleIpSets({name: ipsets.compile_ip_set(name, felix_set) for name, felix_set in SETS.items()}),
+        IpSetsForRules({name: ipsets.compile_ip_set(name, felix_set) for name, felix_set in SETS.items()}),
     )
 
 
@@ -125,7 +125,7 @@ def test_logging_is_left_out_and_said_and_an_unknown_action_denies() -> None:
 
 
 def test_several_sets_that_must_all_hold_become_their_intersection() -> None:
-    sets = RuleIpSets({name: ipsets.compile_ip_set(name, felix_set) for name, felix_set in SETS.items()})
+    sets = IpSetsForRules({name: ipsets.compile_ip_set(name, felix_set) for name, felix_set in SETS.items()})
     compiled, _ = compile_policy_rule(FelixRule("allow", src_ip_set_ids=("net", "small")), sets)
     assert compiled is not None
     (name,) = compiled.source.sets
