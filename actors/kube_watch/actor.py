@@ -27,8 +27,8 @@ from actors.kube_watch.list_watch import (
     KubeApiResource,
     KubeJsonObject,
     KubeListResult,
+    KubeWatchConnection,
     KubeWatchReport,
-    KubeWatchState,
     calico_api_version,
     kube_name_parts,
     kube_retry_delay_s,
@@ -60,7 +60,7 @@ class KubeWatch(Actor):
         self._loop: asyncio.AbstractEventLoop
         self.tables = {plural: KubeFactTable(plural) for plural in BUS_WORD_OF_KUBE_PLURAL}
         self.annotations: dict[str, NodeAnnotationsFact] = {}  # of our own node
-        self.states: dict[str, KubeWatchState] = {}
+        self.states: dict[str, KubeWatchConnection] = {}
         self._watches: list[KubeResourceWatch] = []
         self._stopping = threading.Event()
 
@@ -75,7 +75,7 @@ class KubeWatch(Actor):
     def take_report(self, resource: KubeApiResource, report: KubeWatchReport) -> None:
         """One report of a watch, on the loop."""
         table = self.tables[resource.plural]
-        if isinstance(report, KubeWatchState):
+        if isinstance(report, KubeWatchConnection):
             self.states[resource.plural] = report
             self.context.log.info("api server", resource=resource.plural, state=report)
         else:
@@ -137,7 +137,7 @@ class KubeWatch(Actor):
                 calico = calico_api_version(api.groups(), os.environ.get("CALICO_API_GROUP", ""))
             except KUBE_API_ERRORS as error:
                 failures += 1
-                _call(loop, self._not_reached, KubeWatchState(False, kube_error_text(error)))
+                _call(loop, self._not_reached, KubeWatchConnection(False, kube_error_text(error)))
                 self._stopping.wait(kube_retry_delay_s(failures, random.random()))
                 continue
             _call(loop, self._begin, api, calico)
@@ -153,7 +153,7 @@ class KubeWatch(Actor):
             self.context.log.info("own node", state=why or "addresses written")
             self.context.wake()
 
-    def _not_reached(self, state: KubeWatchState) -> None:
+    def _not_reached(self, state: KubeWatchConnection) -> None:
         for plural in self.tables:
             if self.states.get(plural) != state:
                 self.states[plural] = state

@@ -1,9 +1,9 @@
 """Edge: lists, watches and patches in the Kubernetes API, a thread per resource. The only file importing kubernetes.
 
 A `KubeResourceWatch` reports to one callback: a `KubeListResult` with all objects, then a `KubeWatchEvent` per change,
-and a `KubeWatchState` when it loses or regains the server. It resumes where it was when a connection ends, lists again
-when the server has forgotten that place (410), and waits as long as there is no server. The callback is called on
-the watch's thread and never after `stop()` has returned; it must be quick and must not raise.
+and a `KubeWatchConnection` when it loses or regains the server. It resumes where it was when a connection ends, lists
+again when the server has forgotten that place (410), and waits as long as there is no server. The callback is called
+on the watch's thread and never after `stop()` has returned; it must be quick and must not raise.
 
 Memory: objects stay plain JSON; of the kubernetes package only configuration (kubeconfig, in-cluster) and the
 HTTP pool are used. A process that imports this file takes 39 MB PSS (CPython 3.11, kubernetes 37, x86-64;
@@ -34,9 +34,9 @@ from actors.kube_watch.list_watch import (
     KubeJsonObject,
     KubeListPage,
     KubeListResult,
+    KubeWatchConnection,
     KubeWatchLine,
     KubeWatchReport,
-    KubeWatchState,
     kube_list_query,
     kube_metadata_text,
     kube_resource_version,
@@ -183,7 +183,7 @@ class KubeResourceWatch:
         self._api, self._callback = api, callback
         self._version = ""  # "": to be listed
         self._failures = 0
-        self._state: KubeWatchState | None = None
+        self._state: KubeWatchConnection | None = None
         self._stopping = threading.Event()
         self._lock = threading.Lock()  # guards _response, and calls back only while not stopping
         self._response: urllib3.BaseHTTPResponse | None = None
@@ -212,7 +212,7 @@ class KubeResourceWatch:
                 if isinstance(error, KubeApiRefused) and error.code == 410:
                     self._version = ""
                 else:
-                    self._report(KubeWatchState(False, kube_error_text(error)))
+                    self._report(KubeWatchConnection(False, kube_error_text(error)))
             self._failures += 1
             self._stopping.wait(kube_retry_delay_s(self._failures, random.random()))
 
@@ -230,7 +230,7 @@ class KubeResourceWatch:
             version, page = version or kube_resource_version(whole), kube_metadata_text(whole, "continue")
             if not page:
                 break
-        self._report(KubeWatchState(True))
+        self._report(KubeWatchConnection(True))
         self._report(KubeListResult(items, version))
         self._version = version
 
@@ -242,7 +242,7 @@ class KubeResourceWatch:
                 self._response = response
                 if self._stopping.is_set():
                     return
-            self._report(KubeWatchState(True))
+            self._report(KubeWatchConnection(True))
             for line in _response_lines(response, self._stopping):
                 self._handle_line(line)
         finally:
@@ -260,7 +260,7 @@ class KubeResourceWatch:
         self._version = kube_resource_version(line.object) or self._version
 
     def _report(self, report: KubeWatchReport) -> None:
-        if isinstance(report, KubeWatchState):
+        if isinstance(report, KubeWatchConnection):
             if report == self._state:
                 return
             self._state = report

@@ -56,8 +56,8 @@ class KubeWatchEvent:
 
 
 @dataclass(frozen=True)
-class KubeWatchState:
-    """State of a watch: `connected`, or waiting because of `lost_because`."""
+class KubeWatchConnection:
+    """Whether a watch has its server: `connected`, or waiting because of `lost_because`."""
 
     connected: bool
     lost_because: str = ""
@@ -66,7 +66,7 @@ class KubeWatchState:
         return "connected" if self.connected else f"waiting: {self.lost_because}"
 
 
-KubeWatchReport: TypeAlias = KubeListResult | KubeWatchEvent | KubeWatchState
+KubeWatchReport: TypeAlias = KubeListResult | KubeWatchEvent | KubeWatchConnection
 
 
 def kube_name_parts(report: KubeWatchReport) -> list[str]:

@@ -9,7 +9,7 @@ from vppd_guard.states import info_file
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.failures import GuardActionFailed
 from vppd_guard.states.holding import GuardHoldingUp
-from vppd_guard.states.statuses import wait_until_vpp_holds
+from vppd_guard.states.statuses import wait_until_guard_intents_hold
 from vppd_guard.states.wire import silent_uplink_gateways
 from vppd_guard.uplink.desired import guard_intents
 
@@ -19,7 +19,7 @@ async def run_guard_state(context: GuardContext, holding: GuardHoldingUp) -> Non
     intents = guard_intents([uplink.target for uplink in holding.uplinks], context.config, up=True)
     context.peer.publish(INTENT_WORD, intents, cause=context.peer.new_cause("guard/host"))
     async with asyncio.timeout(context.config.takeover_wait_s):
-        await wait_until_vpp_holds(context, holding.vpp, intents)
+        await wait_until_guard_intents_hold(context, holding.vpp, intents)
     # A VPP that was adopted has forwarded before: if nothing answers now, the watch finds out who is to blame.
     if holding.taken_at is not None:
         await _demand_answers(context, holding)

@@ -14,7 +14,7 @@ from vppd_guard.vpp.process import VppInstance
 _LOOK_EVERY_S = 0.5
 
 
-async def wait_until_vpp_holds(context: GuardContext, vpp: VppInstance, intents: Mapping[str, Intent]) -> None:
+async def wait_until_guard_intents_hold(context: GuardContext, vpp: VppInstance, intents: Mapping[str, Intent]) -> None:
     """Waits until that VPP holds all the intents. Raises GuardActionFailed: one is rejected."""
     word = intent_status_word("guard")
     while True:

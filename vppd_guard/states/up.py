@@ -8,7 +8,7 @@ from vppd_guard.host.hooks import HostHookPoint
 from vppd_guard.linux.tap import is_tap_link
 from vppd_guard.states.context import GuardContext
 from vppd_guard.states.holding import GuardHoldingUp
-from vppd_guard.states.statuses import wait_until_vpp_holds
+from vppd_guard.states.statuses import wait_until_guard_intents_hold
 from vppd_guard.states.tap_follower import TapFollower
 from vppd_guard.undo.records import LinkMovedRecord
 from vppd_guard.uplink.desired import guard_intents, host_tap_name
@@ -28,9 +28,9 @@ async def run_guard_state(context: GuardContext, holding: GuardHoldingUp) -> Gua
         for number, uplink in enumerate(follower.uplinks):
             await _wait_for_uplink(context, holding, uplink)
             tap = intents[interface_intent_key(host_tap_name(uplink.name))]
-            await wait_until_vpp_holds(context, holding.vpp, {tap.key: tap})
+            await wait_until_guard_intents_hold(context, holding.vpp, {tap.key: tap})
             await follower.configure(number)
-        await wait_until_vpp_holds(context, holding.vpp, intents)
+        await wait_until_guard_intents_hold(context, holding.vpp, intents)
     holding = holding.with_uplinks(follower.uplinks)
     if not holding.host_informed:
         await context.run_hook(HostHookPoint.VPP_RUNNING, holding)
@@ -42,6 +42,6 @@ async def _wait_for_uplink(context: GuardContext, holding: GuardHoldingUp, uplin
     if any(isinstance(record, LinkMovedRecord) and record.name == uplink.name for record in context.journal.read()):
         return
     interface, target = uplink.target.interface, uplink.target
-    await wait_until_vpp_holds(context, holding.vpp, {interface.key: interface})
+    await wait_until_guard_intents_hold(context, holding.vpp, {interface.key: interface})
     for step in uplink.driver.steps_after_interface(uplink.captured, target.spec, context.config, context.machine):
         await context.run_step(step)

@@ -16,9 +16,9 @@ from actors.kube_watch.client import KubeApiClient, KubeResourceWatch
 from actors.kube_watch.list_watch import (
     KubeApiResource,
     KubeListResult,
+    KubeWatchConnection,
     KubeWatchEvent,
     KubeWatchReport,
-    KubeWatchState,
 )
 from tools.lab.apiserver.process import ApiServerProcess
 
@@ -59,15 +59,15 @@ class Reports:
 
     def event(self) -> tuple[str, str]:
         """(kind, object name) of the next event; a list in between is an error."""
-        report = self.next(lambda report: not isinstance(report, KubeWatchState))
+        report = self.next(lambda report: not isinstance(report, KubeWatchConnection))
         assert isinstance(report, KubeWatchEvent), report
         assert isinstance(report.object, dict)
         return report.kind, report.object["metadata"]["name"]
 
-    def state(self, connected: bool) -> KubeWatchState:
+    def state(self, connected: bool) -> KubeWatchConnection:
         """The next state of that kind."""
-        report: KubeWatchState = self.next(
-            lambda report: isinstance(report, KubeWatchState) and report.connected is connected
+        report: KubeWatchConnection = self.next(
+            lambda report: isinstance(report, KubeWatchConnection) and report.connected is connected
         )
         return report
 

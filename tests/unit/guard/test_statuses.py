@@ -9,7 +9,7 @@ from schemas.facts import VppEpochFact
 from schemas.intents import Ip6Intent
 from schemas.statuses import AppliedStatus, IntentStatus
 from schemas.words import intent_status_word
-from vppd_guard.states.statuses import wait_until_vpp_holds
+from vppd_guard.states.statuses import wait_until_guard_intents_hold
 
 INTENT = Ip6Intent("host/eth0")
 OLD, NEW = VppEpochFact(connected=True, epoch=1, pid=17), VppEpochFact(connected=True, epoch=2, pid=18)
@@ -40,5 +40,7 @@ class TellingPeer:
 def test_what_an_earlier_vpp_held_does_not_count_whichever_stream_comes_first() -> None:
     peer = TellingPeer((OLD, applied(1)), (NEW, applied(1)), (NEW, None), (NEW, applied(2)))
     context = SimpleNamespace(peer=peer)
-    asyncio.run(wait_until_vpp_holds(cast(Any, context), cast(Any, SimpleNamespace(pid=NEW.pid)), {INTENT.key: INTENT}))
+    asyncio.run(
+        wait_until_guard_intents_hold(cast(Any, context), cast(Any, SimpleNamespace(pid=NEW.pid)), {INTENT.key: INTENT})
+    )
     assert peer.moments == [(NEW, applied(2))]
