@@ -2,6 +2,7 @@
 
 annotations      what a pod's annotations ask for and it does not get  (pure)
 allowed_sources  which further addresses a pod may send from        (pure)
+host_ports       ports of the node that lead to a pod                (pure)
 pods             requests as records, checked                       (pure)
 desired          all pods of this node, as intents and facts        (pure)
 store            a file per pod                                     (edge: disk)

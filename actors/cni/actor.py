@@ -1,8 +1,8 @@
 """CNI server: pods asked for by Calico's plugin become interfaces in VPP and in the pods' namespaces.
 
-Hears     UplinkFact (for its MTU), VppEpochFact
+Hears     UplinkFact (for its MTU and addresses), VppEpochFact
 Says      PodInterfaceFact
-Intents   the pods' interfaces, tables, addresses, routes
+Intents   the pods' interfaces, tables, addresses, routes, translations of host ports
 
 The pods are remembered on disk, one file each; what they need in VPP is decided in `desired.py`. A call is taken by
 `server.py`, and answered when `wiring.py` has seen that VPP holds all of the pod.
@@ -52,9 +52,9 @@ class CniManager(Actor):
             self.repair.new_epoch(epoch.epoch)
 
     def decide(self) -> ActorDecision:
-        pods, config = self.table.pods.values(), self.context.config
+        pods, config, addresses = self.table.pods.values(), self.context.config, self.table.node_addresses()
         return ActorDecision(
-            intents=intents_by_key(intent for pod in pods for intent in desired.pod_intents(pod, config)),
+            intents=intents_by_key(intent for pod in pods for intent in desired.pod_intents(pod, config, addresses)),
             facts={"pod-interface": desired.pod_facts(pods, self.table.coming)},
         )
 

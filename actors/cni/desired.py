@@ -9,8 +9,9 @@ that the pod may send from; the policy manager adds to them what Felix allows.
 import hashlib
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_interface
 
+from actors.cni.host_ports import host_port_translations
 from actors.cni.pods import CniPod
 from schemas.config import NodeConfig
 from schemas.facts import PodInterfaceFact, UplinkFact
@@ -51,6 +52,12 @@ class CniPodTable:
     unrepaired: dict[str, str] = field(default_factory=dict)  # those whose side is not as it should be, and why
     uplinks: dict[str, UplinkFact] = field(default_factory=dict)
 
+    def node_addresses(self) -> list[str]:
+        """The addresses at which all host ports are reached: those of the uplinks that VPP has."""
+        running = (uplink for _, uplink in sorted(self.uplinks.items()) if uplink.state != "linux")
+        addresses = (ip_interface(text).ip for uplink in running for text in uplink.addresses)
+        return list(dict.fromkeys(str(address) for address in addresses if not address.is_link_local))
+
     def forget(self, pod: CniPod) -> None:
         """Removes the pod, and what is known of it, from all tables."""
         self.pods.pop(pod.key, None)
@@ -83,9 +90,13 @@ def _interface_tag(pod: CniPod, role: str) -> str:
     return text[:_TAG_BYTES_MAX]
 
 
-def pod_intents(pod: CniPod, config: NodeConfig) -> list[Intent]:
-    """All that one pod needs. Unnumbered turns both families on (VPP), so no `Ip6Intent` is needed for the tun."""
-    return [*_tables(pod), *_loopback(pod), *_tun(pod, config), *_routes(pod), *_source_check(pod)]
+def pod_intents(pod: CniPod, config: NodeConfig, node_addresses: Iterable[str] = ()) -> list[Intent]:
+    """All that one pod needs; its host ports at these addresses of the node.
+
+    Unnumbered turns both families on (VPP), so no `Ip6Intent` is needed for the tun.
+    """
+    wiring = [*_tables(pod), *_loopback(pod), *_tun(pod, config), *_routes(pod), *_source_check(pod)]
+    return [*wiring, *host_port_translations(pod.host_ports, pod.addresses, node_addresses)]
 
 
 def pod_facts(pods: Iterable[CniPod], coming: Container[str]) -> dict[str, PodInterfaceFact]:

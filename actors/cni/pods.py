@@ -5,8 +5,8 @@ values end up in: Linux device names, VPP's 63 byte namespace paths, Kubernetes 
 request is that of schemas/proto/cnibackend.proto.
 
 An annotation that we act on and cannot read is refused; what others ask for the pod's status says (`annotations.py`).
-Secondary networks (`network_name`) and host ports are refused rather than ignored: a pod that seems to have them and
-has not is worse than one that does not start.
+Secondary networks (`network_name`) are refused rather than ignored: a pod that seems to have them and has not is worse
+than one that does not start.
 """
 
 import re
@@ -18,8 +18,9 @@ from msgspec import Struct
 
 from actors.cni.allowed_sources import ALLOWED_SOURCES_ANNOTATION, allowed_sources
 from actors.cni.annotations import pod_annotation_problems
+from actors.cni.host_ports import BadHostPort, PodHostPort, host_port_problems, parse_host_ports
 from schemas.addresses import parse_interface_address, parse_ip_prefix
-from schemas.proto.cnibackend_pb2 import AddRequest
+from schemas.proto.cnibackend_pb2 import AddRequest, Port
 
 _NETNS_BYTES_MAX = 63  # VPP: tap_create_v3.host_namespace is 64 bytes with its end
 _ADDRESSES_MAX, _ROUTES_MAX = 16, 256
@@ -56,6 +57,7 @@ class CniPod(Struct, frozen=True, kw_only=True, omit_defaults=True):
     problems: tuple[str, ...] = ()  # what its annotations ask for and it does not get
     life: int = 0  # another for each time that it comes; 0: of records without one
     allowed_sources: tuple[str, ...] = ()  # prefixes that it may send from beside its addresses
+    host_ports: tuple[PodHostPort, ...] = ()  # ports of the node that lead to it
 
     @property
     def key(self) -> str:
@@ -90,12 +92,10 @@ def parse_pod_request(request: AddRequest) -> CniPod:
     """The pod that a request asks for. Raises BadPodRequest, and nothing else, whatever the texts are."""
     if request.dataplane_options.get("network_name"):
         raise BadPodRequest("dataplane_options.network_name", "secondary networks are not supported")
-    for port in request.workload.ports:
-        if port.host_port:
-            raise BadPodRequest("workload.ports.host_port", f"{port.host_port}: host ports are not supported")
     addresses = _distinct("container_ips", (ip.address for ip in request.container_ips), _address, _ADDRESSES_MAX)
     if not addresses:
         raise BadPodRequest("container_ips", "no address")
+    host_ports = _host_ports(request.workload.ports)
     pod = CniPod(
         namespace=_matching("workload.namespace", request.workload.namespace, _LABEL),
         name=_matching("workload.pod", request.workload.pod, _SUBDOMAIN),
@@ -105,7 +105,11 @@ def parse_pod_request(request: AddRequest) -> CniPod:
         routes=_distinct("container_routes", request.container_routes, _prefix, _ROUTES_MAX),
         mtu_asked=request.settings.mtu,
         forwarding=request.settings.allow_ip_forwarding,
-        problems=pod_annotation_problems(request.workload.annotations),
+        problems=(
+            *pod_annotation_problems(request.workload.annotations),
+            *host_port_problems(host_ports, addresses),
+        ),
+        host_ports=host_ports,
         allowed_sources=_allowed_sources(request.workload.annotations),
     )
     low = _MTU_MIN_IP6 if 6 in pod.versions() else _MTU_MIN
@@ -158,6 +162,13 @@ def _allowed_sources(annotations: Mapping[str, str]) -> tuple[str, ...]:
         return allowed_sources(annotations)
     except ValueError as error:
         raise BadPodRequest(f"workload.annotations: {ALLOWED_SOURCES_ANNOTATION}", str(error)) from None
+
+
+def _host_ports(ports: Iterable[Port]) -> tuple[PodHostPort, ...]:
+    try:
+        return parse_host_ports(ports)
+    except BadHostPort as error:
+        raise BadPodRequest(f"workload.ports.{error.field}", error.why) from None
 
 
 def _matching(field: str, text: str, form: re.Pattern[str]) -> str:

@@ -99,6 +99,8 @@ class CniServer(CniDataplaneServicer):
         text = text or f"not done in {self._context.config.cni_deadline_s:g} s"
         if f"waits for {interface_policies_intent_key('')}" in text:
             text += " (the policy manager has not said yet what holds on the pod's interface)"
+        if text.startswith("translation/") and "owned by" in text:
+            text += " (a Service's node port has what this host port asks for)"
         took_ms = (time.monotonic() - started) * 1000
         self._context.counters[f"failed_{call}s"] += 1
         self._context.log.warning(f"{call} failed", pod=pod, why=text, took_ms=took_ms)

@@ -17,7 +17,7 @@ from actors.cni.store import PodStore
 from actors.runtime.context import ActorContext
 from actors.runtime.realised import IntentsNotRealised
 from bus import whole_files
-from schemas.intents import interface_intent_key
+from schemas.intents import Intent, interface_intent_key
 
 _ROLLBACK_S = 1.0  # of the deadline
 _WITHDRAWN_AGAIN_S = 5.0
@@ -98,30 +98,33 @@ class PodWiring:
         took_s = self._context.config.cni_deadline_s - _remaining_s(deadline)
         self._context.trace(f"cni-add {step}", pod.key, cause, took_s)
 
+    def _intents(self, pod: CniPod) -> list[Intent]:
+        return pod_intents(pod, self._context.config, self._table.node_addresses())
+
     async def _set_up(self, pod: CniPod, deadline: float) -> str:
         """Waits for VPP, then does the pod's side. Returns the name of VPP's interface."""
-        statuses = await self._context.realised(pod_intents(pod, self._context.config), _remaining_s(deadline))
+        statuses = await self._context.realised(self._intents(pod), _remaining_s(deadline))
         async with asyncio.timeout(_remaining_s(deadline)):
             await netns.configure_pod_in_thread(pod)
         return f"vpp-tun-{statuses[interface_intent_key(pod_tun_name(pod))].details['sw_if_index']}"
 
     async def _withdraw_conflicting(self, pod: CniPod, deadline: float) -> None:
-        """Withdraws the pod's old sandbox, the device's earlier pod, and holders of its addresses that have gone.
+        """Withdraws the pod's old sandbox, the device's earlier pod, holders of its addresses and ports that have gone.
 
-        Another pod's address is refused while that pod lives. Looks again after each withdrawal, for the world may
-        have changed meanwhile.
+        Another pod's address or host port is refused while that pod lives. Looks again after each withdrawal, for the
+        world may have changed meanwhile.
         """
         while (conflicting := self._conflicting(pod)) is not None:
             await self._withdraw(conflicting, deadline)
 
     def _conflicting(self, pod: CniPod) -> CniPod | None:
         for holder in self._present_and_leaving():
-            shared = set(holder.addresses) & set(pod.addresses)
+            shared = _shared(holder, pod)
             same = holder.key == pod.key or holder.device_id == pod.device_id  # a path may be used again
             if same or (shared and holder.key in self._leaving):
                 return holder
             if shared and netns.is_network_namespace(holder.netns):
-                raise BadPodRequest("container_ips", f"{min(shared)} belongs to pod {holder.key}")
+                raise BadPodRequest(*shared)
             if shared:
                 return holder
         return None
@@ -146,7 +149,7 @@ class PodWiring:
 
     async def _finish_withdrawal(self, pod: CniPod) -> None:
         """Waits until VPP holds nothing of the pod. The record goes last: a restart in between goes on with it."""
-        keys = [intent.key for intent in pod_intents(pod, self._context.config)]
+        keys = [intent.key for intent in self._intents(pod)]
         while pod.key in self._leaving:
             try:
                 await self._context.withdrawn(keys, _WITHDRAWN_AGAIN_S)
@@ -180,6 +183,16 @@ class PodWiring:
             lock, users = self._locks.pop(key)
             if users > 1:
                 self._locks[key] = (lock, users - 1)
+
+
+def _shared(holder: CniPod, pod: CniPod) -> tuple[str, str] | None:
+    """(field, why) of what both ask for and only one can have."""
+    for address in sorted(set(holder.addresses) & set(pod.addresses)):
+        return "container_ips", f"{address} belongs to pod {holder.key}"
+    for host_port in pod.host_ports:
+        if any(host_port.overlaps(held) for held in holder.host_ports):
+            return "workload.ports.host_port", f"{host_port} belongs to pod {holder.key}"
+    return None
 
 
 def _remaining_s(deadline: float) -> float:

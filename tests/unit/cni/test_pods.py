@@ -181,13 +181,6 @@ def test_a_secondary_network_is_refused_by_name() -> None:
     assert "network_name" in refusal(request(dataplane_options={"network_name": "blue"}))
 
 
-def test_a_host_port_is_refused_and_a_named_port_is_not() -> None:
-    named_port = pb.Port(name="http", protocol="TCP", port=80)
-    assert parse_pod_request(request(workload=workload(ports=[named_port]))) == parse_pod_request(request())
-    on_host = pb.Port(name="http", protocol="TCP", port=80, host_port=8080)
-    assert "host_port" in refusal(request(workload=workload(ports=[on_host])))
-
-
 @given(
     interface=text,
     netns=text,
