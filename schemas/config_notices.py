@@ -16,7 +16,6 @@ from schemas.spelling import unknown_name_notice
 # Accepted and not acted on: the field or variable, and why. `[]`: of each entry.
 _NOT_SUPPORTED = "vppd does not have this"
 ACCEPTED_ONLY = {
-    "CALICOVPP_INTERFACES.maxPodIfSpec": _NOT_SUPPORTED,
     "CALICOVPP_INTERFACES.defaultPodIfSpec.isl3": "pods have a tun, which carries layer 3",
     "CALICOVPP_INTERFACES.vppHostTapSpec.rx": "the host's tap has one queue",
     "CALICOVPP_INTERFACES.vppHostTapSpec.tx": "the host's tap has one queue",

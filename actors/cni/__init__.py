@@ -3,6 +3,7 @@
 annotations      what a pod's annotations ask for and it does not get  (pure)
 allowed_sources  which further addresses a pod may send from        (pure)
 host_ports       ports of the node that lead to a pod                (pure)
+interface_spec   queues and rings that a pod asks for                (pure)
 pods             requests as records, checked                       (pure)
 desired          all pods of this node, as intents and facts        (pure)
 store            a file per pod                                     (edge: disk)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from actors.cni.interface_spec import INTERFACES_SPEC_ANNOTATION
 from schemas.calico_vpp import InterfaceSpec
 from schemas.lenient_json import decode_lenient_json
 from schemas.spelling import unknown_name_notice
@@ -21,11 +22,6 @@ _PORT_PROTOCOLS = ("tcp", "udp", "sctp", "icmp", "icmp6")
 _PROBLEMS_MAX, _PROBLEM_CHARACTERS_MAX = 16, 240  # a pod's annotations may have 256 KiB
 _PORT_MAX = 2**16 - 1
 T = TypeVar("T")
-
-
-def _interface_specs(text: str) -> None:
-    for interface, spec in _json(text, dict[str, msgspec.Raw]).items():
-        decode_lenient_json(interface, bytes(spec).decode(), InterfaceSpec)
 
 
 def _interface_spec(text: str) -> None:
@@ -59,7 +55,6 @@ def _any_text(text: str) -> None:
 
 # Annotation -> what reads it, and raises ValueError if it is malformed.
 _KNOWN: dict[str, Callable[[str], None]] = {
-    f"{_OF_CALICO_VPP}InterfacesSpec": _interface_specs,
     f"{_OF_CALICO_VPP}ExtraMemifPorts": _port_ranges,
     f"{_OF_CALICO_VPP}ExtraMemifSpec": _interface_spec,
     f"{_OF_CALICO_VPP}Vcl": _switch,
@@ -81,8 +76,8 @@ def _problems(annotations: Mapping[str, str]) -> Iterator[str]:
     for name, text in sorted(annotations.items()):
         if name in _KNOWN and (name, text) != _VCL_OFF:
             yield f"annotation {name}: {_form_error(name, text) or _NO_EFFECT}"
-        elif name not in _KNOWN and name.startswith(_OF_CALICO_VPP):
-            yield f"annotation {unknown_name_notice(name, _KNOWN, _PREFIX)}"
+        elif name not in (*_KNOWN, INTERFACES_SPEC_ANNOTATION) and name.startswith(_OF_CALICO_VPP):
+            yield f"annotation {unknown_name_notice(name, (*_KNOWN, INTERFACES_SPEC_ANNOTATION), _PREFIX)}"
 
 
 def _shortened(problem: str) -> str:

@@ -125,7 +125,7 @@ def _loopback(pod: CniPod) -> Iterator[Intent]:
 
 
 def _tun(pod: CniPod, config: NodeConfig) -> Iterator[Intent]:
-    name, spec = pod_tun_name(pod), config.interfaces.defaultPodIfSpec
+    name, spec = pod_tun_name(pod), pod.spec or config.interfaces.defaultPodIfSpec
     yield TapIntent(
         name=name,
         host_interface=pod.interface,

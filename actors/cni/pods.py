@@ -19,7 +19,9 @@ from msgspec import Struct
 from actors.cni.allowed_sources import ALLOWED_SOURCES_ANNOTATION, allowed_sources
 from actors.cni.annotations import pod_annotation_problems
 from actors.cni.host_ports import BadHostPort, PodHostPort, host_port_problems, parse_host_ports
+from actors.cni.interface_spec import INTERFACES_SPEC_ANNOTATION, AskedInterfaceSpec, asked_interface_spec
 from schemas.addresses import parse_interface_address, parse_ip_prefix
+from schemas.calico_vpp import InterfaceSpec
 from schemas.proto.cnibackend_pb2 import AddRequest, Port
 
 _NETNS_BYTES_MAX = 63  # VPP: tap_create_v3.host_namespace is 64 bytes with its end
@@ -58,6 +60,7 @@ class CniPod(Struct, frozen=True, kw_only=True, omit_defaults=True):
     life: int = 0  # another for each time that it comes; 0: of records without one
     allowed_sources: tuple[str, ...] = ()  # prefixes that it may send from beside its addresses
     host_ports: tuple[PodHostPort, ...] = ()  # ports of the node that lead to it
+    spec: InterfaceSpec | None = None  # queues and rings of its interface; None: the node's default
 
     @property
     def key(self) -> str:
@@ -88,14 +91,18 @@ def pod_device_id(netns: str, interface: str) -> str:
     return f"{netns} {interface}"
 
 
-def parse_pod_request(request: AddRequest) -> CniPod:
-    """The pod that a request asks for. Raises BadPodRequest, and nothing else, whatever the texts are."""
+def parse_pod_request(request: AddRequest, limits: InterfaceSpec | None = None) -> CniPod:
+    """The pod that a request asks for, within the limits of the node's `maxPodIfSpec`.
+
+    Raises BadPodRequest, and nothing else, whatever the texts are.
+    """
     if request.dataplane_options.get("network_name"):
         raise BadPodRequest("dataplane_options.network_name", "secondary networks are not supported")
     addresses = _distinct("container_ips", (ip.address for ip in request.container_ips), _address, _ADDRESSES_MAX)
     if not addresses:
         raise BadPodRequest("container_ips", "no address")
     host_ports = _host_ports(request.workload.ports)
+    asked = _interface_spec(request, limits)
     pod = CniPod(
         namespace=_matching("workload.namespace", request.workload.namespace, _LABEL),
         name=_matching("workload.pod", request.workload.pod, _SUBDOMAIN),
@@ -107,9 +114,11 @@ def parse_pod_request(request: AddRequest) -> CniPod:
         forwarding=request.settings.allow_ip_forwarding,
         problems=(
             *pod_annotation_problems(request.workload.annotations),
+            *asked.problems,
             *host_port_problems(host_ports, addresses),
         ),
         host_ports=host_ports,
+        spec=asked.spec,
         allowed_sources=_allowed_sources(request.workload.annotations),
     )
     low = _MTU_MIN_IP6 if 6 in pod.versions() else _MTU_MIN
@@ -162,6 +171,13 @@ def _allowed_sources(annotations: Mapping[str, str]) -> tuple[str, ...]:
         return allowed_sources(annotations)
     except ValueError as error:
         raise BadPodRequest(f"workload.annotations: {ALLOWED_SOURCES_ANNOTATION}", str(error)) from None
+
+
+def _interface_spec(request: AddRequest, limits: InterfaceSpec | None) -> AskedInterfaceSpec:
+    try:
+        return asked_interface_spec(request.workload.annotations, request.interface_name, limits)
+    except ValueError as error:
+        raise BadPodRequest(f"workload.annotations: {INTERFACES_SPEC_ANNOTATION}", str(error)) from None
 
 
 def _host_ports(ports: Iterable[Port]) -> tuple[PodHostPort, ...]:

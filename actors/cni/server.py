@@ -62,7 +62,7 @@ class CniServer(CniDataplaneServicer):
         if not request.netns:
             return pb.AddReply(successful=True, container_mac=_CONTAINER_MAC)
         try:
-            pod = parse_pod_request(request)
+            pod = parse_pod_request(request, self._context.config.interfaces.maxPodIfSpec)
             name = await self._wiring.add(pod, started + self._context.config.cni_deadline_s)
         except (BadPodRequest, IntentsNotRealised, netns.NoPodNamespace, OSError, TimeoutError) as error:
             workload = f"{request.workload.namespace}/{request.workload.pod}"

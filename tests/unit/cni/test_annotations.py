@@ -12,7 +12,6 @@ from tools.node.view import NodeView
 
 CALICO = "cni.projectcalico.org/"
 WELL_FORMED = {
-    f"{CALICO}vppInterfacesSpec": '{"eth0": {"rx": 2, "tx": 2, "isl3": false, "rxMode": "polling"}}',
     f"{CALICO}vppExtraMemifPorts": "tcp:1234-1236,UDP:4456",
     f"{CALICO}vppExtraMemifSpec": '{"rx": 1, "rxqsz": 1024}',
     f"{CALICO}vppVcl": "enable",
@@ -22,7 +21,6 @@ WELL_FORMED = {
     "kubernetes.io/egress-bandwidth": "10M",
 }
 MALFORMED = {
-    f"{CALICO}vppInterfacesSpec": ("[]", "null", '{"eth0": null}', '{"eth0": {"rx": "2"}}', '{"eth0": {"rx": -1}}'),
     f"{CALICO}vppExtraMemifPorts": ("", "tcp", "tcp:70000", "quic:1", "tcp:1-2-3", "tcp:1, udp:2"),
     f"{CALICO}vppExtraMemifSpec": ("null", "[]", "{", '{"rx": 1.5}', '{"rxqsz": 65536}'),
     f"{CALICO}vppVcl": ("", "true", "Enable", "enabled", "1"),
