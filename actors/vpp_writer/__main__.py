@@ -15,7 +15,7 @@ from schemas.config import NodeConfig
 
 
 async def _main(config: NodeConfig, peer: BusPeer, log: ProcessLog, stop: asyncio.Event) -> int:
-    gc_tuning.tune_garbage_collector()
+    gc_tuning.tune_writer_garbage_collector()
     return await WriterProcess(config, peer, log, stop).run()
 
 

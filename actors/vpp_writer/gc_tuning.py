@@ -11,7 +11,7 @@ import gc
 _NEW_OBJECTS, _YOUNG_ROUNDS, _OLD_ROUNDS = 20_000, 50, 50
 
 
-def tune_garbage_collector() -> None:
+def tune_writer_garbage_collector() -> None:
     """What has been imported lives for ever; the rest is looked at seldom."""
     gc.collect()
     gc.freeze()

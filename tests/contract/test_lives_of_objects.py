@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.vpp_writer.kinds.call import IntentRetriedLater
+from actors.vpp_writer.kinds.call import VppCallRetriedLater
 from schemas.intents import AdminUpIntent, CnatFeatureIntent, Intent, MtuIntent, TapIntent
 from tests.contract import worlds
 from tests.contract.living import WriterLife
@@ -64,7 +64,7 @@ def refusing(writer: WriterLife, refused: frozenset[int]) -> Callable[[], None]:
         before, refused_before = refused_before, ""
         if next(numbers) in refused and (before, message) != ("sw_interface_tag_add_del", "delete_loopback"):
             refused_before = message
-            take(IntentRetriedLater(f"{message}: UNSPECIFIED"))
+            take(VppCallRetriedLater(f"{message}: UNSPECIFIED"))
         else:
             post(message, fields, take)
 

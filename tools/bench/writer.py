@@ -124,7 +124,7 @@ async def run(count: int, soak: int, vpp: str) -> dict[str, Any]:
     """The measurement. Raises BenchFailed."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="vppd-bench-", dir=_memory())))
-        gc_tuning.tune_garbage_collector()
+        gc_tuning.tune_writer_garbage_collector()
         rig = Rig(directory, "", vpp)
         rig.start_vpp()
         stack.callback(rig.stop)

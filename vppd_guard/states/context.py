@@ -20,7 +20,7 @@ from vppd_guard.states.holding import GuardHolding
 from vppd_guard.undo.executor import LinuxStepExecutor
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import UndoRecord, UplinkCapturedRecord
-from vppd_guard.undo.step import LinuxStep, run_linux_step
+from vppd_guard.undo.step import LinuxStep, run_undoable_step
 from vppd_guard.uplink.rendering import rendered_hook_script, vpp_startup_files
 from vppd_guard.uplink.uplinks import DrivenUplink, uplinks_main_first
 from vppd_guard.vpp.dry_run import VppDryRuns
@@ -56,7 +56,7 @@ class GuardContext:
     async def run_step(self, step: LinuxStep) -> None:
         """Makes a change of Linux. Raises LinuxStepFailed, TimeoutError, OSError."""
         began_at = time.monotonic()
-        await run_linux_step(step, self.journal, self.executor)
+        await run_undoable_step(step, self.journal, self.executor)
         took_ms = (time.monotonic() - began_at) * 1000
         self.log.info("step", what=step.title, took_ms=took_ms)
         self.note(step.title, took_ms=took_ms)

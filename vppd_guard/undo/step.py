@@ -1,6 +1,6 @@
 """A change of Linux as data: precondition, undo record, change, effect.
 
-`run_linux_step` is the only way by which the guard changes Linux during a takeover. The undo record is on disk before
+`run_undoable_step` is the only way by which the guard changes Linux during a takeover. The undo record is on disk before
 the change begins; success is the effect (`holds`), never a return code.
 """
 
@@ -35,7 +35,7 @@ class LinuxStep:
     timeout_s: float = 5.0
 
 
-async def run_linux_step(step: LinuxStep, journal: UndoJournal, executor: LinuxStepExecutor) -> None:
+async def run_undoable_step(step: LinuxStep, journal: UndoJournal, executor: LinuxStepExecutor) -> None:
     """Makes the change.
 
     Raises LinuxStepFailed, TimeoutError, and OSError: the undo record could not be written; nothing is changed.

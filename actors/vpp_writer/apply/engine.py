@@ -16,9 +16,9 @@ from actors.vpp_writer.apply.run import CallSettledHandler, VppCallRun
 from actors.vpp_writer.kinds.call import (
     UNPACKABLE_CALL_ERRORS,
     IntentRejected,
-    IntentRetriedLater,
     NoVppAnswer,
     VppCall,
+    VppCallRetriedLater,
     VppRefusalCheck,
     call_packing_error,
 )
@@ -153,7 +153,7 @@ class VppCallEngine:
             self._post(run.key, call, partial(run.take, number))
 
     def _post(self, key: str, call: VppCall, take: _Take) -> None:
-        """Makes one call; `take` gets its reply, IntentRetriedLater with VPP's error, or another exception."""
+        """Makes one call; `take` gets its reply, VppCallRetriedLater with VPP's error, or another exception."""
         self._counters["vpp_writes_total"] += 1
         sent_at = time.monotonic()
         try:
@@ -192,7 +192,7 @@ class VppCallEngine:
                 accepted = reply == 0 or reply in call.accepted_retvals
                 self._settled(
                     key,
-                    NO_OBJECT_DETAILS if accepted else IntentRetriedLater(f"{call.message}: {vpp_retval_name(reply)}"),
+                    NO_OBJECT_DETAILS if accepted else VppCallRetriedLater(f"{call.message}: {vpp_retval_name(reply)}"),
                 )
 
     def _settle_singles(self, runs: Sequence[tuple[VppCallRun, VppCall]], replies: list[Any], sent_at: float) -> None:
@@ -222,7 +222,7 @@ class VppCallEngine:
         if call.instead is not None and reply.retval in call.instead_on:
             self._post(key, call.instead, take)
         else:
-            take(IntentRetriedLater(f"{call.message}: {_reason(reply)}"))
+            take(VppCallRetriedLater(f"{call.message}: {_reason(reply)}"))
 
     def _confirm(self, question: VppRefusalCheck, reply: Any, take: _Take, refuse: Callable[[], None]) -> None:
         """Does VPP have the object of the refused call?"""
@@ -245,7 +245,7 @@ class VppCallEngine:
         return bool(reply.retval == 0 and question.shows(reply))
 
     def _end_run(self, key: str, result: ObjectDetails | Exception) -> None:
-        if isinstance(result, Exception) and not isinstance(result, IntentRetriedLater | NoVppAnswer | IntentRejected):
+        if isinstance(result, Exception) and not isinstance(result, VppCallRetriedLater | NoVppAnswer | IntentRejected):
             self._fatal = self._fatal or result
         else:
             self._settled(key, result)

@@ -9,7 +9,7 @@ from ipaddress import ip_interface
 from typing import Any
 
 from actors.vpp_writer.kinds import kind_of_intent, urpf
-from actors.vpp_writer.kinds.call import IntentRetriedLater
+from actors.vpp_writer.kinds.call import VppCallRetriedLater
 from actors.vpp_writer.kinds.cnat import translation_identity
 from actors.vpp_writer.kinds.indices import NO_VPP_INDEX, VppIndices
 from actors.vpp_writer.kinds.kind import ObservedVppObjects, SharedIntentPart, VppObjectLookup
@@ -84,7 +84,7 @@ async def missing_objects_by_lookup(api: VppApiClient, objects: _HeldObjects, ke
         try:
             lookup = kind_of_intent(intent).lookup(intent, indices)
             lookup.part.numbers(indices)
-        except IntentRetriedLater:  # what it leads to has gone
+        except VppCallRetriedLater:  # what it leads to has gone
             absent.add(key)
         else:
             lookups[key] = lookup
@@ -183,7 +183,7 @@ async def _missing_source_checks(api: VppApiClient, objects: _HeldObjects) -> se
 def _is_checked(intent: UrpfIntent, checked: Set[tuple[int, int, int]], indices: VppIndices) -> bool:
     try:
         return urpf.row_of(intent, indices) in checked
-    except IntentRetriedLater:  # its interface or its table has gone
+    except VppCallRetriedLater:  # its interface or its table has gone
         return False
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from actors.vpp_writer.kinds.call import IntentRejected, IntentRetriedLater, NoVppAnswer, VppCall
+from actors.vpp_writer.kinds.call import IntentRejected, NoVppAnswer, VppCall, VppCallRetriedLater
 from actors.vpp_writer.kinds.indices import NO_OBJECT_DETAILS
 from actors.vpp_writer.kinds.kind import ObjectDetails, VppCallSequence
 
@@ -56,6 +56,6 @@ class VppCallRun:
 
     def _reason(self, error: Exception) -> Exception:
         """A kind that fails by itself fails its object, not the process."""
-        if error is self._failure or isinstance(error, IntentRetriedLater | NoVppAnswer | IntentRejected):
+        if error is self._failure or isinstance(error, VppCallRetriedLater | NoVppAnswer | IntentRejected):
             return error
-        return IntentRetriedLater(f"{type(error).__name__}: {error}")
+        return VppCallRetriedLater(f"{type(error).__name__}: {error}")

@@ -1,6 +1,6 @@
 """The bytes that many objects have in common, made once for a connection."""
 
-from actors.vpp_writer.kinds.call import UNPACKABLE_CALL_ERRORS, IntentRetriedLater
+from actors.vpp_writer.kinds.call import UNPACKABLE_CALL_ERRORS, VppCallRetriedLater
 from actors.vpp_writer.kinds.indices import VppIndices
 from actors.vpp_writer.kinds.kind import SharedIntentPart
 from actors.vpp_writer.kinds.wire import VppCallTemplate
@@ -24,7 +24,7 @@ class VppCallTemplates:
             for part in set(bulk.parts):
                 try:
                     templates[part] = self._of(part, indices, add)
-                except (IntentRetriedLater, *UNPACKABLE_CALL_ERRORS):
+                except (VppCallRetriedLater, *UNPACKABLE_CALL_ERRORS):
                     continue
         return templates
 

@@ -170,7 +170,7 @@ class AdminUpKind(AddDelKind[AdminUpIntent]):
 
 
 def calls_before_up(intents: Iterable[AdminUpIntent], indices: VppIndices) -> list[VppCall]:
-    """The calls that close those of the interfaces whose policies are not held. Raises IntentRetriedLater."""
+    """The calls that close those of the interfaces whose policies are not held. Raises VppCallRetriedLater."""
     return [
         closing_call(intent.interface, indices)
         for intent in intents

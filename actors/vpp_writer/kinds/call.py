@@ -46,11 +46,11 @@ def call_packing_error(message: str, error: Exception) -> IntentRejected:
     return IntentRejected(f"{message}: cannot be packed: {str(error).rpartition(' for ')[2]}")
 
 
-class IntentRetriedLater(Exception):
+class VppCallRetriedLater(Exception):
     """VPP refused or did not answer: tried again with backoff."""
 
 
-class ExternalObjectMissing(IntentRetriedLater):
+class ExternalObjectMissing(VppCallRetriedLater):
     """What somebody else makes is not there yet: said as pending, looked for again with backoff."""
 
 

@@ -3,7 +3,7 @@
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 
 from actors.vpp_writer.kinds.call import IntentRejected
-from actors.vpp_writer.kinds.wire import vpp_address_parts, vpp_prefix_bytes
+from actors.vpp_writer.kinds.wire import vpp_call_address_parts, vpp_call_prefix_bytes
 
 
 def checked_interface_address(field: str, text: str) -> IPv4Interface | IPv6Interface:
@@ -17,7 +17,7 @@ def checked_interface_address(field: str, text: str) -> IPv4Interface | IPv6Inte
 def checked_address_version(field: str, text: str) -> int:
     """4 or 6. Raises IntentRejected for what is not an address."""
     try:
-        return 6 if vpp_address_parts(text)[0] else 4
+        return 6 if vpp_call_address_parts(text)[0] else 4
     except OSError:
         pass
     try:
@@ -29,7 +29,7 @@ def checked_address_version(field: str, text: str) -> int:
 def checked_prefix_version(field: str, text: str) -> int:
     """4 or 6. Raises IntentRejected for what is not a prefix, host bits included."""
     try:
-        return 6 if vpp_prefix_bytes(text)[0] else 4
+        return 6 if vpp_call_prefix_bytes(text)[0] else 4
     except (ValueError, OSError):
         return _version_of_prefix(field, text)
 
@@ -37,14 +37,14 @@ def checked_prefix_version(field: str, text: str) -> int:
 def packed_vpp_prefix(field: str, text: str) -> bytes:
     """VPP's prefix (ip_types.api) of an address and its length. Raises IntentRejected as `checked_prefix_version`."""
     try:
-        return vpp_prefix_bytes(text)
+        return vpp_call_prefix_bytes(text)
     except (ValueError, OSError):
         _version_of_prefix(field, text)
         raise IntentRejected(f"{field}: {text} is not an address, a slash and a length") from None
 
 
 def _version_of_prefix(field: str, text: str) -> int:
-    """4 or 6; slower than `vpp_prefix_bytes`, in the standard library's words for errors. Raises IntentRejected."""
+    """4 or 6; slower than `vpp_call_prefix_bytes`, in the standard library's words for errors. Raises IntentRejected."""
     try:
         return ip_network(text).version
     except ValueError as error:

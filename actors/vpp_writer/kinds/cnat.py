@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del_call
-from actors.vpp_writer.kinds.call import IntentRejected, IntentRetriedLater, NoVppAnswer, VppCall
+from actors.vpp_writer.kinds.call import IntentRejected, NoVppAnswer, VppCall, VppCallRetriedLater
 from actors.vpp_writer.kinds.checks import check_intent_range, checked_address_version, checked_prefix_version
 from actors.vpp_writer.kinds.indices import NO_VPP_INDEX, VppIndices
 from actors.vpp_writer.kinds.interfaces import LoopbackKind, interface_object_details, interface_tag_call
@@ -121,7 +121,7 @@ class SnatAddressesKind(IntentKind[SnatAddressesIntent]):
             yield [interface_tag_call(keeper, _KEEPER_TAG)]
             yield [_addresses(intent), VppCall("cnat_set_snat_policy", {"policy": _K8S})]
             yield [_member(keeper, "include-v4", True)]
-        except (IntentRetriedLater, NoVppAnswer):
+        except (VppCallRetriedLater, NoVppAnswer):
             yield [_delete_loopback(keeper)]
             raise
         return details

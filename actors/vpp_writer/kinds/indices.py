@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from actors.vpp_writer.kinds.call import IntentRetriedLater
+from actors.vpp_writer.kinds.call import VppCallRetriedLater
 from schemas.intents import FIXED_TABLE_IDS, Intent, interface_intent_key, table_intent_key
 from schemas.npol import ip_set_intent_key, policy_intent_key
 
@@ -34,21 +34,21 @@ class VppIndices:
         self._objects = objects
 
     def interface(self, name: str) -> int:
-        """The sw_if_index of a held interface. Raises IntentRetriedLater if it has gone meanwhile."""
+        """The sw_if_index of a held interface. Raises VppCallRetriedLater if it has gone meanwhile."""
         return int(self._detail(interface_intent_key(name), "sw_if_index"))
 
     def table(self, name: str, ip_version: int) -> int:
-        """The id of a table; VPP has table 0 from the start. Raises IntentRetriedLater if it has gone meanwhile."""
+        """The id of a table; VPP has table 0 from the start. Raises VppCallRetriedLater if it has gone meanwhile."""
         if not table_intent_needs(name, ip_version):
             return FIXED_TABLE_IDS[name]
         return int(self._detail(table_intent_key(name, ip_version), "table_id"))
 
     def ip_set(self, name: str) -> int:
-        """The id of a held IP set. Raises IntentRetriedLater if it has gone meanwhile."""
+        """The id of a held IP set. Raises VppCallRetriedLater if it has gone meanwhile."""
         return int(self._detail(ip_set_intent_key(name), "set_id"))
 
     def policy(self, name: str) -> int:
-        """The id of a held policy. Raises IntentRetriedLater if it has gone meanwhile."""
+        """The id of a held policy. Raises VppCallRetriedLater if it has gone meanwhile."""
         return int(self._detail(policy_intent_key(name), "policy_id"))
 
     def intent(self, key: str) -> Intent | None:
@@ -59,7 +59,7 @@ class VppIndices:
     def _detail(self, key: str, detail: str) -> Any:
         held_object = self._objects.get(key)
         if held_object is None:
-            raise IntentRetriedLater(f"{key} is gone")
+            raise VppCallRetriedLater(f"{key} is gone")
         return held_object.details[detail]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del_call
-from actors.vpp_writer.kinds.call import IntentRejected, IntentRetriedLater, NoVppAnswer, VppCall
+from actors.vpp_writer.kinds.call import IntentRejected, NoVppAnswer, VppCall, VppCallRetriedLater
 from actors.vpp_writer.kinds.checks import check_intent_mac, check_intent_range, check_intent_text
 from actors.vpp_writer.kinds.indices import NO_VPP_INDEX, VppIndices
 from actors.vpp_writer.kinds.kind import (
@@ -69,7 +69,7 @@ class InterfaceKind(IntentKind[I]):
         try:
             for call in self.completing_calls(intent, int(details["sw_if_index"])):
                 yield [call]
-        except (IntentRetriedLater, NoVppAnswer):
+        except (VppCallRetriedLater, NoVppAnswer):
             yield from self.delete(intent, indices, details)
             raise
         return details

@@ -11,7 +11,7 @@ from schemas.intents import Intent
 I = TypeVar("I", bound=Intent)  # noqa: E741 - the intent of a kind
 ObjectDetails = Mapping[str, int | str]
 # The calls of one verb: what is yielded leaves together, and all the replies to it come back. A call that fails is
-# thrown in as IntentRetriedLater or NoVppAnswer. Returns the object's details; None: there is nothing to know of it.
+# thrown in as VppCallRetriedLater or NoVppAnswer. Returns the object's details; None: there is nothing to know of it.
 VppCallSequence = Generator[Sequence[VppCall], Sequence[Any], ObjectDetails | None]
 
 
@@ -54,10 +54,10 @@ class SharedIntentPart(Hashable, Protocol):
     def after(self) -> Collection[str]: ...
 
     def numbers(self, indices: VppIndices) -> tuple[int, ...]:
-        """VPP's numbers on which the common bytes depend. Raises IntentRetriedLater if one has gone meanwhile."""
+        """VPP's numbers on which the common bytes depend. Raises VppCallRetriedLater if one has gone meanwhile."""
 
     def call(self, prefix: str, indices: VppIndices, add: bool) -> VppCall:
-        """The call that adds the object of that prefix or replaces it, or deletes it. Raises IntentRetriedLater."""
+        """The call that adds the object of that prefix or replaces it, or deletes it. Raises VppCallRetriedLater."""
 
 
 class VppObjectLookup(NamedTuple):
@@ -169,7 +169,7 @@ class IntentKind(Generic[I]):
         return None
 
     def lookup(self, intent: I, indices: VppIndices) -> VppObjectLookup:
-        """The question whether VPP holds this very value, for a kind that is `looked_up`. Raises IntentRetriedLater."""
+        """The question whether VPP holds this very value, for a kind that is `looked_up`. Raises VppCallRetriedLater."""
         raise NotImplementedError
 
 
@@ -177,7 +177,7 @@ class AddDelKind(IntentKind[I]):
     """A kind whose one message adds it or deletes it."""
 
     def call(self, intent: I, indices: VppIndices, add: bool) -> VppCall:
-        """The call that adds it, or deletes it. Raises IntentRetriedLater."""
+        """The call that adds it, or deletes it. Raises VppCallRetriedLater."""
         raise NotImplementedError
 
     def create(self, intent: I, indices: VppIndices, existing: ObjectDetails | None) -> VppCallSequence:
@@ -193,7 +193,7 @@ class SettingKind(IntentKind[I]):
     """A setting that VPP always has: written over, and left as it is when nobody wants it any more."""
 
     def call(self, intent: I, indices: VppIndices) -> VppCall:
-        """The call that sets it. Raises IntentRetriedLater."""
+        """The call that sets it. Raises VppCallRetriedLater."""
         raise NotImplementedError
 
     def create(self, intent: I, indices: VppIndices, existing: ObjectDetails | None) -> VppCallSequence:

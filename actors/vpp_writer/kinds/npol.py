@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del_call
-from actors.vpp_writer.kinds.call import IntentRejected, IntentRetriedLater, NoVppAnswer, VppCall
+from actors.vpp_writer.kinds.call import IntentRejected, NoVppAnswer, VppCall, VppCallRetriedLater
 from actors.vpp_writer.kinds.checks import check_intent_range, checked_address_version, checked_prefix_version
 from actors.vpp_writer.kinds.indices import VppIndices
 from actors.vpp_writer.kinds.kind import (
@@ -77,7 +77,7 @@ class IpSetKind(IntentKind[IpSetIntent]):
         try:
             for call in _members(details, intent.type, intent.members, add=True):
                 yield [call]
-        except (IntentRetriedLater, NoVppAnswer):
+        except (VppCallRetriedLater, NoVppAnswer):
             yield [_delete_set(details)]
             raise
         return details
@@ -132,7 +132,7 @@ class PolicyKind(IntentKind[PolicyIntent]):
         details = _details(intent, ids, 0)
         try:
             (reply,) = yield [VppCall("npol_policy_create", _items(details))]
-        except (IntentRetriedLater, NoVppAnswer):
+        except (VppCallRetriedLater, NoVppAnswer):
             yield [_delete_rule(number) for number in ids]
             raise
         return _details(intent, ids, int(reply.policy_id))
@@ -153,7 +153,7 @@ class PolicyKind(IntentKind[PolicyIntent]):
         changed = _details(new, ids, int(details["policy_id"]))
         try:
             yield [VppCall("npol_policy_update", {"policy_id": changed["policy_id"], **_items(changed)})]
-        except (IntentRetriedLater, NoVppAnswer):
+        except (VppCallRetriedLater, NoVppAnswer):
             yield [_delete_rule(number) for number in new_ids]
             raise
         yield [_delete_rule(number) for numbers in free.values() for number in numbers]
@@ -199,7 +199,7 @@ class InterfacePoliciesKind(AddDelKind[InterfacePoliciesIntent]):
 
 
 def closing_call(interface: str, indices: VppIndices) -> VppCall:
-    """The call by which all packets are denied on the interface, in both directions. Raises IntentRetriedLater."""
+    """The call by which all packets are denied on the interface, in both directions. Raises VppCallRetriedLater."""
     return _configure(InterfacePoliciesIntent(interface), indices, add=True)
 
 

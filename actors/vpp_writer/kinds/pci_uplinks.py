@@ -5,7 +5,7 @@ from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del_call
-from actors.vpp_writer.kinds.call import IntentRejected, IntentRetriedLater, NoVppAnswer, VppCall
+from actors.vpp_writer.kinds.call import IntentRejected, NoVppAnswer, VppCall, VppCallRetriedLater
 from actors.vpp_writer.kinds.checks import check_intent_range, check_intent_text
 from actors.vpp_writer.kinds.indices import VppIndices
 from actors.vpp_writer.kinds.kind import ObjectDetails, VppCallSequence
@@ -145,7 +145,7 @@ class DevicePortKind(UplinkKind[DevicePortIntent]):
         try:
             (reply,) = yield [_create_port(intent, int(attached.dev_index))]
             return uplink_object_details("dev_create_port_if", reply)
-        except (IntentRetriedLater, NoVppAnswer):
+        except (VppCallRetriedLater, NoVppAnswer):
             yield [_detach(intent)]
             raise
 

@@ -76,13 +76,13 @@ class PathList:
         self.after = frozenset(_table_binding_keys(path.interface for path in paths))
 
     def numbers(self, indices: VppIndices) -> tuple[int, ...]:
-        """The indices of the table, and of what each path leads to. Raises IntentRetriedLater if one has gone."""
+        """The indices of the table, and of what each path leads to. Raises VppCallRetriedLater if one has gone."""
         looked_up_in = [self.table, *(path.table for path in self.paths if path.table is not None)]
         interfaces = [path.interface for path in self.paths if path.interface is not None]
         return (*(indices.table(name, self.version) for name in looked_up_in), *map(indices.interface, interfaces))
 
     def call(self, prefix: str, indices: VppIndices, add: bool) -> VppCall:
-        """The call that adds the route of that prefix through these paths, or deletes it. Raises IntentRetriedLater."""
+        """The call that adds the route of that prefix through these paths, or deletes it. Raises VppCallRetriedLater."""
         table, version = self.table, self.version
         route = {
             "table_id": indices.table(table, version),

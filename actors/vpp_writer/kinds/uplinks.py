@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 from msgspec.structs import replace
 
 from actors.vpp_writer.kinds.accepted_retvals import add_del_call
-from actors.vpp_writer.kinds.call import ExternalObjectMissing, IntentRejected, IntentRetriedLater, VppCall
+from actors.vpp_writer.kinds.call import ExternalObjectMissing, IntentRejected, VppCall, VppCallRetriedLater
 from actors.vpp_writer.kinds.checks import check_intent_mac, check_intent_range, check_intent_text
 from actors.vpp_writer.kinds.indices import NO_VPP_INDEX, VppIndices
 from actors.vpp_writer.kinds.interfaces import (
@@ -49,13 +49,15 @@ def _power_of_two(field: str, value: int) -> None:
 
 
 def uplink_object_details(message: str, reply: Any) -> dict[str, int | str]:
-    """The details of a new interface. Raises IntentRetriedLater if the reply to that message names none.
+    """The details of a new interface. Raises VppCallRetriedLater if the reply to that message names none.
 
     VPP's RDMA driver says success and leaves the index zero where the machine has no RDMA device at all.
     """
     number = int(reply.sw_if_index)
     if number in (_LOCAL0, NO_VPP_INDEX):
-        raise IntentRetriedLater(f"{message}: VPP says success and names no interface; its log says why (show logging)")
+        raise VppCallRetriedLater(
+            f"{message}: VPP says success and names no interface; its log says why (show logging)"
+        )
     return {"sw_if_index": number}
 
 

@@ -49,7 +49,7 @@ class UrpfKind(IntentKind[UrpfIntent]):
 
 
 def row_of(intent: UrpfIntent, indices: VppIndices) -> tuple[int, int, int]:
-    """How `checked_interfaces` has this check. Raises IntentRetriedLater."""
+    """How `checked_interfaces` has this check. Raises VppCallRetriedLater."""
     version = intent.ip_version
     return indices.interface(intent.interface), vpp_address_family(version), indices.table(intent.table, version)
 

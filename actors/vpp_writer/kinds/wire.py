@@ -15,7 +15,7 @@ class VppCallTemplate:
         """`packed`: the request of a prefix. Where the prefix lies is where two that differ in every byte differ."""
         zeros, full = packed(ANY_IP4_PREFIX), packed(_FULL_PREFIX)
         at = next(number for number, (a, b) in enumerate(zip(zeros, full, strict=True)) if a != b)
-        prefix_zeros = vpp_prefix_bytes(ANY_IP4_PREFIX)
+        prefix_zeros = vpp_call_prefix_bytes(ANY_IP4_PREFIX)
         if zeros[at : at + len(prefix_zeros)] != prefix_zeros or zeros[:at] != full[:at]:
             raise ValueError("no prefix to be found")
         self.before, self.after = zeros[:at], zeros[at + len(prefix_zeros) :]
@@ -28,7 +28,7 @@ class VppCallTemplate:
 ANY_IP4_PREFIX, _FULL_PREFIX = "0.0.0.0/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"
 
 
-def vpp_address_parts(value: Any) -> tuple[int, bytes]:
+def vpp_call_address_parts(value: Any) -> tuple[int, bytes]:
     """(address family, address) of a text, an address or vpp_papi's structure (VPP: ip_types.api)."""
     if type(value) is str:
         return (1, inet_pton(AF_INET6, value)) if ":" in value else (0, inet_pton(AF_INET, value))
@@ -42,7 +42,7 @@ def vpp_address_parts(value: Any) -> tuple[int, bytes]:
     return value.get("af") or 0, getattr(octets, "packed", octets)
 
 
-def vpp_prefix_parts(value: Any) -> tuple[int, bytes, int]:
+def vpp_call_prefix_parts(value: Any) -> tuple[int, bytes, int]:
     """(address family, address, length) of a text, a network or vpp_papi's structure."""
     if type(value) is str:
         return _prefix_text_parts(value)
@@ -50,16 +50,16 @@ def vpp_prefix_parts(value: Any) -> tuple[int, bytes, int]:
         return 0, b"", 0
     if isinstance(value, IPv4Network | IPv6Network):
         return int(value.version == 6), value.network_address.packed, value.prefixlen
-    return *vpp_address_parts(value.get("address")), value.get("len") or 0
+    return *vpp_call_address_parts(value.get("address")), value.get("len") or 0
 
 
 def _prefix_text_parts(text: str) -> tuple[int, bytes, int]:
     """(address family, address, length). Raises ValueError, OSError."""
     host, _, length = text.partition("/")
-    return *vpp_address_parts(host), int(length)
+    return *vpp_call_address_parts(host), int(length)
 
 
-def vpp_prefix_bytes(text: str) -> bytes:
+def vpp_call_prefix_bytes(text: str) -> bytes:
     """VPP's prefix (ip_types.api), packed. Raises ValueError, host bits included, and OSError."""
     host, _, length = text.partition("/")
     is_ipv6 = ":" in host
@@ -78,8 +78,8 @@ _AFTER_IP4 = {str(n): ((1 << (32 - n)) - 1, bytes(12) + bytes([n])) for n in ran
 _AFTER_IP6 = {str(n): ((1 << (128 - n)) - 1, bytes([n])) for n in range(129)}
 
 
-def vpp_interface_address_parts(value: Any) -> tuple[int, bytes, int]:
+def vpp_call_interface_address_parts(value: Any) -> tuple[int, bytes, int]:
     """(address family, address, length) of an address with its prefix."""
     if isinstance(value, IPv4Interface | IPv6Interface):
         return int(value.version == 6), value.packed, value.network.prefixlen
-    return vpp_prefix_parts(value)
+    return vpp_call_prefix_parts(value)

@@ -54,7 +54,7 @@ class BulkObjects:
         return BulkObjects(self.kind, *columns)
 
     def call(self, indices: VppIndices, *, add: bool) -> VppCall:
-        """A call like those of all, but for the prefix. Raises IntentRetriedLater."""
+        """A call like those of all, but for the prefix. Raises VppCallRetriedLater."""
         return self.parts[0].call(ANY_IP4_PREFIX, indices, add)
 
     def packed(self, templates: Mapping[SharedIntentPart, VppCallTemplate]) -> list[bytes]:

@@ -16,7 +16,7 @@ from typing import Any
 from vpp_papi import vpp_serializer as papi
 from vpp_papi.vpp_format import conversion_table
 
-from actors.vpp_writer.kinds.wire import vpp_address_parts, vpp_interface_address_parts, vpp_prefix_parts
+from actors.vpp_writer.kinds.wire import vpp_call_address_parts, vpp_call_interface_address_parts, vpp_call_prefix_parts
 
 HEAD = ("_vl_msg_id", "client_index", "context")
 VPP_SCALAR_FORMATS = {
@@ -62,9 +62,9 @@ class _Compiler:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.world: dict[str, Any] = {
-            "address": vpp_address_parts,
-            "prefix": vpp_prefix_parts,
-            "interface": vpp_interface_address_parts,
+            "address": vpp_call_address_parts,
+            "prefix": vpp_call_prefix_parts,
+            "interface": vpp_call_interface_address_parts,
             "none": {},
         }
         self._names = 0

@@ -10,7 +10,7 @@ import pytest
 from vppd_guard.undo.executor import LinuxStepExecutor
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import KernelSetRecord
-from vppd_guard.undo.step import LinuxStep, LinuxStepFailed, run_linux_step
+from vppd_guard.undo.step import LinuxStep, LinuxStepFailed, run_undoable_step
 
 RECORD = KernelSetRecord("/proc/sys/x", "1")
 
@@ -18,7 +18,7 @@ RECORD = KernelSetRecord("/proc/sys/x", "1")
 def make(step: LinuxStep, journal: UndoJournal) -> None:
     executor = LinuxStepExecutor()
     try:
-        asyncio.run(run_linux_step(step, journal, executor))
+        asyncio.run(run_undoable_step(step, journal, executor))
     finally:
         executor.close()
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.vpp_writer.apply.engine import VppCallEngine
-from actors.vpp_writer.kinds.call import IntentRetriedLater, NoVppAnswer, VppCall
+from actors.vpp_writer.kinds.call import NoVppAnswer, VppCall, VppCallRetriedLater
 from actors.vpp_writer.kinds.indices import NO_OBJECT_DETAILS
 from actors.vpp_writer.kinds.kind import ObjectDetails, VppCallSequence
 
@@ -56,7 +56,7 @@ class WithholdingVpp:
     def answer(self, number: int, reply: int | Exception) -> None:
         withheld = self.withheld.pop(number)
         if reply != 0:
-            self.failures[withheld.key] = type(reply) if isinstance(reply, Exception) else IntentRetriedLater
+            self.failures[withheld.key] = type(reply) if isinstance(reply, Exception) else VppCallRetriedLater
         withheld.take(reply)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors.vpp_writer.kinds import kind_of_intent
-from actors.vpp_writer.kinds.call import IntentRejected, IntentRetriedLater, VppCall
+from actors.vpp_writer.kinds.call import IntentRejected, VppCall, VppCallRetriedLater
 from actors.vpp_writer.kinds.indices import VppIndices
 from actors.vpp_writer.kinds.kind import ObservedVppObjects
 from actors.vpp_writer.kinds.pci_uplinks import PciAddress
@@ -41,7 +41,7 @@ class Worked:
         self._refused, self._replies = refused, replies
         try:
             self._walk(kind_of_intent(intent).create(intent, NOTHING_HELD, existing))
-        except IntentRetriedLater as failure:
+        except VppCallRetriedLater as failure:
             self.failure = failure
 
     def _walk(self, work: Any) -> None:
@@ -59,7 +59,7 @@ class Worked:
         self.calls += calls
         refused = [call.message for call in calls if call.message in self._refused]
         while refused:
-            calls = work.throw(IntentRetriedLater(refused[0]))
+            calls = work.throw(VppCallRetriedLater(refused[0]))
             self.calls += calls
             refused = [call.message for call in calls if call.message in self._refused]
         return [SimpleNamespace(**self._replies.get(call.message, {})) for call in calls]

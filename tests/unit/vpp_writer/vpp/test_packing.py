@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vpp_papi import vpp_serializer as papi
 
 from actors.vpp_writer.kinds import vpp_request_names
-from actors.vpp_writer.kinds.wire import VppCallTemplate, vpp_prefix_bytes
+from actors.vpp_writer.kinds.wire import VppCallTemplate, vpp_call_prefix_bytes
 from actors.vpp_writer.vpp.definitions import VppApiDefinitions
 from actors.vpp_writer.vpp.packing import HEAD, compile_vpp_packer
 from tools.vppsim.api.catalogue import Catalogue
@@ -141,7 +141,7 @@ def test_calls_that_differ_in_their_prefix_alone_are_stamped(prefix: str) -> Non
     def packed(text: str) -> bytes:
         return compile_vpp_packer(ROUTE)(route(table_id=2, n_paths=1, paths=paths, prefix=text))
 
-    assert VppCallTemplate(packed).packed(vpp_prefix_bytes(prefix)) == by_papi(
+    assert VppCallTemplate(packed).packed(vpp_call_prefix_bytes(prefix)) == by_papi(
         ROUTE, route(n_paths=1, paths=paths, prefix=prefix)
     )
 
@@ -149,7 +149,7 @@ def test_calls_that_differ_in_their_prefix_alone_are_stamped(prefix: str) -> Non
 @pytest.mark.parametrize("text", ["10.0.0.1/24", "fd00::1/64", "10.0.0.0", "10.0.0.0/33", "10.0.0/8", "", "/", "a/24"])
 def test_what_is_no_prefix_has_no_bytes(text: str) -> None:
     with pytest.raises((ValueError, OSError)):
-        vpp_prefix_bytes(text)
+        vpp_call_prefix_bytes(text)
 
 
 @pytest.mark.parametrize(
