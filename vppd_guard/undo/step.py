@@ -1,7 +1,7 @@
 """A change of Linux as data: precondition, undo record, change, effect.
 
-`run_undoable_step` is the only way by which the guard changes Linux during a takeover. The undo record is on disk before
-the change begins; success is the effect (`holds`), never a return code.
+`run_undoable_step` is the only way by which the guard changes Linux during a takeover. The undo record is on disk
+before the change begins; success is the effect (`holds`), never a return code.
 """
 
 from collections.abc import Callable

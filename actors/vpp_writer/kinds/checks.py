@@ -44,7 +44,7 @@ def packed_vpp_prefix(field: str, text: str) -> bytes:
 
 
 def _version_of_prefix(field: str, text: str) -> int:
-    """4 or 6; slower than `vpp_call_prefix_bytes`, in the standard library's words for errors. Raises IntentRejected."""
+    """4 or 6; slower than `vpp_call_prefix_bytes`, with the standard library's errors. Raises IntentRejected."""
     try:
         return ip_network(text).version
     except ValueError as error:

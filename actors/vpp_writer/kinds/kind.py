@@ -169,7 +169,7 @@ class IntentKind(Generic[I]):
         return None
 
     def lookup(self, intent: I, indices: VppIndices) -> VppObjectLookup:
-        """The question whether VPP holds this very value, for a kind that is `looked_up`. Raises VppCallRetriedLater."""
+        """Asks whether VPP holds this very value, for a kind that is `looked_up`. Raises VppCallRetriedLater."""
         raise NotImplementedError
 
 

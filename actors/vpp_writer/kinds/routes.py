@@ -82,7 +82,7 @@ class PathList:
         return (*(indices.table(name, self.version) for name in looked_up_in), *map(indices.interface, interfaces))
 
     def call(self, prefix: str, indices: VppIndices, add: bool) -> VppCall:
-        """The call that adds the route of that prefix through these paths, or deletes it. Raises VppCallRetriedLater."""
+        """Adds the route of that prefix through these paths, or deletes it. Raises VppCallRetriedLater."""
         table, version = self.table, self.version
         route = {
             "table_id": indices.table(table, version),

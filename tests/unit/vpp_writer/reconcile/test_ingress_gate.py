@@ -2,7 +2,7 @@
 
 from actors.vpp_writer.reconcile.ingress_gate import GATE_NEED, GATE_UNCERTAIN_S_MAX, GATE_WORK_S_MAX
 from actors.vpp_writer.reconcile.objects import ManagedObjects
-from actors.vpp_writer.reconcile.retry import PresentTime
+from actors.vpp_writer.reconcile.retry import WriterPresentTime
 from schemas.codec import value_fingerprint
 from schemas.intents import AdminUpIntent, Intent, LoopbackIntent, MtuIntent, TableIntent
 from schemas.statuses import PendingStatus
@@ -89,7 +89,9 @@ def test_a_pod_that_vpp_refuses_keeps_the_node_off_for_a_while_only() -> None:
     node.say("guard", *GUARD)
     node.say("cni", *CNI)
     node.model.turn(0.0)
-    node.objects.fail(SICK.key, node.objects.claims.effective[POD.key], "no such namespace", PresentTime(0.0, 0.0))
+    node.objects.fail(
+        SICK.key, node.objects.claims.effective[POD.key], "no such namespace", WriterPresentTime(0.0, 0.0)
+    )
     assert node.objects.gate_obstacles(0.0) == ["1 objects that VPP has refused"]
     assert node.objects.gate_obstacles(GATE_UNCERTAIN_S_MAX) == []
 
