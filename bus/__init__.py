@@ -9,7 +9,9 @@ broker         its decisions: every message in, the frames out (pure)
 clients        who is on the bus: one life of a name at a time (pure)
 stream_store   its copy of every stream (pure)
 resend_pacing  how often it asks a publisher to send a stream again (pure)
-fanout         its subscribers: what each is sent, and when (pure)
+fanout         its subscribers: when each is sent something, and how much (pure)
+catch_up       what is sent to one that is behind (pure)
+subscriber     what is known of one: what it has read, and what waits for it (pure)
 calls          requests: the broker's switchboard, a service's cache of answers (pure)
 
 A client:

@@ -17,31 +17,26 @@ Nothing is computed for them meanwhile: packed checkpoints are queued as they ar
 `TOOL_QUEUE_BYTES_MAX`; with more queued a tool is cut off.
 """
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from bus.clients import TOOL_CLIENT_PREFIX
+from bus.catch_up import SubscriberCatchUp
 from bus.envelope import (
-    SUBSCRIBE_EVERY_WORD,
     TRACE_WORD,
     BusMessage,
     BusTraceEvent,
-    CheckpointPart,
-    StreamRow,
     frame_credit_bytes,
-    iter_row_parts,
     pack_bus_message,
 )
 from bus.stream import StreamCheckpoint, StreamName
 from bus.stream_store import StreamStore
+from bus.subscriber import BusSubscriber, ChangedStreamRows
 
 WINDOW_BYTES = 1 << 20
 UNREAD_S_MAX = 3.0
 KEYS_WAITING_MAX = 100_000
-_FEW_ROWS = 100  # of a stream leave between the parts of another's large checkpoint
 _TOOL_FRAMES_MAX = 20  # to one tool at a time: messages may have come meanwhile
 TOOL_QUEUE_BYTES_MAX = 32 << 20
 _BACKLOG_BYTES = 64 << 10
@@ -57,73 +52,13 @@ class BrokerOutgoingFrame(NamedTuple):
     data: bytes
 
 
-@dataclass
-class _ChangedRows:
-    """The rows of a stream that have changed since a subscriber was sent the last.
-
-    At first they are the checkpoint's own, which all its subscribers share: a large one is not copied.
-    """
-
-    rows: dict[str, StreamRow]
-    shared: bool = True
-
-    def merge(self, newer: dict[str, StreamRow]) -> None:
-        """A later checkpoint."""
-        if self.shared:
-            self.rows, self.shared = dict(self.rows), False
-        self.rows.update(newer)
-
-
-@dataclass
-class _Subscriber:
-    identity: bytes
-    name: str
-    words: frozenset[str] = frozenset()
-    bytes_sent: int = 0  # since this broker knows it
-    bytes_read: int = 0
-    bytes_proven: int = 0  # it has echoed a Welcome before which so much was sent
-    welcomes: "deque[int]" = field(default_factory=deque)  # how much was sent before each, not echoed yet
-    read_at: float = 0.0  # when it read last, or had nothing to read
-    cut_off: str = ""  # why it is sent nothing; empty: it is not cut off
-    changed: "OrderedDict[StreamName, _ChangedRows | None]" = field(default_factory=OrderedDict)  # None: all rows
-    fetches: "OrderedDict[StreamName, None]" = field(default_factory=OrderedDict)
-    sending: Iterator[BusMessage] | None = None  # the rest of a checkpoint or snapshot that has begun to leave
-    sending_of: StreamName = ("", "")
-    queue: "deque[bytes]" = field(default_factory=deque)  # of a tool
-    queue_bytes: int = 0
-    positions: dict[StreamName, tuple[int, int]] = field(default_factory=dict)  # (session, seq) that it was sent last
-
-    @property
-    def is_tool(self) -> bool:
-        return self.name.startswith(TOOL_CLIENT_PREFIX)
-
-    @property
-    def unread(self) -> int:
-        return max(0, self.bytes_sent - self.bytes_read)
-
-    @property
-    def behind(self) -> bool:
-        return self.sending is not None or bool(self.changed or self.fetches)
-
-    def wants(self, word: str) -> bool:
-        return word in self.words or SUBSCRIBE_EVERY_WORD in self.words
-
-    def forget(self) -> None:
-        """Drops all that waits and all positions: the next beacon tells the subscriber what it missed."""
-        self.changed.clear()
-        self.fetches.clear()
-        self.positions.clear()
-        self.queue.clear()
-        self.queue_bytes = 0
-        self.sending = None
-
-
 class SubscriberFanout:
     """All subscribers. The frames that come out are to be sent at once, in order."""
 
     def __init__(self, store: StreamStore, counters: Counter[str]) -> None:
-        self._store, self._counters = store, counters
-        self._subscribers: dict[bytes, _Subscriber] = {}
+        self._counters = counters
+        self._catch_up = SubscriberCatchUp(store, counters)
+        self._subscribers: dict[bytes, BusSubscriber] = {}
 
     # --- who there is
 
@@ -132,7 +67,7 @@ class SubscriberFanout:
         if identity in self._subscribers:
             return True
         self.leave(name)
-        self._subscribers[identity] = _Subscriber(identity, name, read_at=now)
+        self._subscribers[identity] = BusSubscriber(identity, name, read_at=now)
         return False
 
     def leave(self, name: str) -> None:
@@ -180,7 +115,7 @@ class SubscriberFanout:
             ):
                 self._cut_off(subscriber, f"{subscriber.unread} bytes not read for {UNREAD_S_MAX:.0f} s")
 
-    def _cut_off(self, subscriber: _Subscriber, why: str) -> None:
+    def _cut_off(self, subscriber: BusSubscriber, why: str) -> None:
         if not subscriber.cut_off:
             self._counters["hearers_cut_off"] += 1
         subscriber.cut_off = why
@@ -270,18 +205,18 @@ class SubscriberFanout:
                 self._wait(subscriber, stream, checkpoint)
                 yield from self._pump(subscriber)
 
-    def _send(self, subscriber: _Subscriber, packed: Iterable[bytes]) -> Iterator[BrokerOutgoingFrame]:
+    def _send(self, subscriber: BusSubscriber, packed: Iterable[bytes]) -> Iterator[BrokerOutgoingFrame]:
         for data in packed:
             self._count(subscriber, data)
             yield BrokerOutgoingFrame(subscriber.identity, data)
 
-    def _wait(self, subscriber: _Subscriber, stream: StreamName, checkpoint: StreamCheckpoint) -> None:
+    def _wait(self, subscriber: BusSubscriber, stream: StreamName, checkpoint: StreamCheckpoint) -> None:
         """The subscriber is behind: only the keys of what changed wait, and one that changes again waits once."""
         if checkpoint[0].full:
             subscriber.changed[stream] = None
             return
         if stream not in subscriber.changed:
-            subscriber.changed[stream] = _ChangedRows(checkpoint.rows)
+            subscriber.changed[stream] = ChangedStreamRows(checkpoint.rows)
         elif (changed := subscriber.changed[stream]) is not None:
             changed.merge(checkpoint.rows)
         if sum(len(changed.rows) for changed in subscriber.changed.values() if changed) > KEYS_WAITING_MAX:
@@ -289,7 +224,7 @@ class SubscriberFanout:
 
     # --- to a subscriber that is behind
 
-    def _pump(self, subscriber: _Subscriber) -> Iterator[BrokerOutgoingFrame]:
+    def _pump(self, subscriber: BusSubscriber) -> Iterator[BrokerOutgoingFrame]:
         """Sends what waits until half of the window is unread.
 
         The other half stays free: without it a subscriber that has just caught up would be behind again with the
@@ -297,9 +232,9 @@ class SubscriberFanout:
         stream that waits for many subscribers is in memory once, not once for each of them.
         """
         while not subscriber.cut_off and subscriber.unread < WINDOW_BYTES // 2:
-            message = self._interleaved(subscriber)
+            message = self._catch_up.interleaved(subscriber)
             if message is None:
-                subscriber.sending = subscriber.sending or self._next_to_send(subscriber)
+                subscriber.sending = subscriber.sending or self._catch_up.next_to_send(subscriber)
                 if subscriber.sending is None:
                     return  # nothing waits: from now on it is sent every checkpoint at once
                 message = next(subscriber.sending, None)
@@ -310,69 +245,6 @@ class SubscriberFanout:
             self._count(subscriber, data)
             yield BrokerOutgoingFrame(subscriber.identity, data)
 
-    def _interleaved(self, subscriber: _Subscriber) -> BusMessage | None:
-        """A small checkpoint of another stream, between the parts of a large one: a pod does not wait for all routes.
-
-        It must be a single part, since the parts of a checkpoint come one after another. The subscriber must know the
-        stream's session, since otherwise it has no rows to change.
-        """
-        if subscriber.sending is None or len(subscriber.changed) < 1 + (subscriber.sending_of in subscriber.changed):
-            return None
-        for stream, changed in subscriber.changed.items():
-            if stream == subscriber.sending_of or changed is None or len(changed.rows) > _FEW_ROWS:
-                continue
-            (session, since), position = subscriber.positions.get(stream, (0, 0)), self._store.position(*stream)
-            if session != position[0]:
-                continue
-            parts = list(self._catch_up(stream, changed, since))
-            if len(parts) == 1:
-                del subscriber.changed[stream]
-                subscriber.positions[stream] = position
-                self._counters["caught_up"] += 1
-                return parts[0]
-        return None
-
-    def _next_to_send(self, subscriber: _Subscriber) -> Iterator[BusMessage] | None:
-        """The next stream: what it asked for before what has changed. A snapshot holds the changes that wait."""
-        while subscriber.fetches:
-            stream, _ = subscriber.fetches.popitem(last=False)
-            subscriber.changed.pop(stream, None)
-            self._begin(subscriber, stream)
-            self._counters["snapshots"] += 1
-            return self._store.snapshot(*stream)
-        while subscriber.changed:
-            stream, changed = subscriber.changed.popitem(last=False)
-            session, since = subscriber.positions.get(stream, (0, 0))
-            if stream not in self._store.streams:
-                continue  # its owner is forgotten
-            if changed is not None and session != self._store.position(*stream)[0]:
-                continue  # it was sent nothing of this session: it will fetch the stream when the beacon names it
-            self._begin(subscriber, stream)
-            self._counters["caught_up"] += 1
-            return self._catch_up(stream, changed, since)
-        return None
-
-    def _begin(self, subscriber: _Subscriber, stream: StreamName) -> None:
-        """The stream is about to leave as it is now; what changes while its parts leave waits anew."""
-        subscriber.positions[stream], subscriber.sending_of = self._store.position(*stream), stream
-
-    def _catch_up(self, stream: StreamName, changed: _ChangedRows | None, since: int) -> Iterator[BusMessage]:
-        """One checkpoint of these rows, or (None) of all, as they are now, though its parts are made as they leave."""
-        rows = self._store.streams[stream].copied_rows() if changed is None else changed.rows.values()
-        session, seq = self._store.position(*stream)
-        for number, (part, last) in enumerate(iter_row_parts(rows)):
-            yield CheckpointPart(
-                sender=stream[1],
-                word=stream[0],
-                session=session,
-                seq=seq,
-                since=0 if changed is None else since,
-                part=number,
-                last=last,
-                full=changed is None,
-                rows=part,
-            )
-
     # --- tools
 
     def serve_tools(self) -> Iterator[BrokerOutgoingFrame]:
@@ -381,7 +253,7 @@ class SubscriberFanout:
             if subscriber.is_tool and not subscriber.cut_off:
                 yield from self._send(subscriber, islice(self._for_tool(subscriber), _TOOL_FRAMES_MAX))
 
-    def _for_tool(self, subscriber: _Subscriber) -> Iterator[bytes]:
+    def _for_tool(self, subscriber: BusSubscriber) -> Iterator[bytes]:
         """In the order of the streams: the rest of a snapshot, what came after its beginning, the next snapshot."""
         while subscriber.unread < WINDOW_BYTES // 2:
             if subscriber.sending is not None:
@@ -394,26 +266,26 @@ class SubscriberFanout:
                 data = subscriber.queue.popleft()
                 subscriber.queue_bytes -= frame_credit_bytes(data)
                 yield data
-            elif (sending := self._next_to_send(subscriber)) is not None:
+            elif (sending := self._catch_up.next_to_send(subscriber)) is not None:
                 subscriber.sending = sending
             else:
                 return
 
-    def _queue(self, subscriber: _Subscriber, packed: Iterable[bytes]) -> None:
+    def _queue(self, subscriber: BusSubscriber, packed: Iterable[bytes]) -> None:
         for data in packed:
             subscriber.queue.append(data)
             subscriber.queue_bytes += frame_credit_bytes(data)
         if subscriber.queue_bytes > TOOL_QUEUE_BYTES_MAX:
             self._cut_off(subscriber, f"more than {TOOL_QUEUE_BYTES_MAX} bytes wait for it to read")
 
-    def _send_or_queue(self, subscriber: _Subscriber, data: bytes) -> Iterator[BrokerOutgoingFrame]:
+    def _send_or_queue(self, subscriber: BusSubscriber, data: bytes) -> Iterator[BrokerOutgoingFrame]:
         if subscriber.is_tool:
             self._queue(subscriber, [data])
         else:
             yield from self._send(subscriber, [data])
 
     @staticmethod
-    def _count(subscriber: _Subscriber, data: bytes) -> None:
+    def _count(subscriber: BusSubscriber, data: bytes) -> None:
         subscriber.bytes_sent += frame_credit_bytes(data)
 
 
