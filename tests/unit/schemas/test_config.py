@@ -127,7 +127,6 @@ def test_the_configmap_of_the_reference_is_accepted_unchanged() -> None:
     assert config.service_prefixes == ("10.96.0.0/12",)
     warned = {warning.partition(":")[0] for warning in config.warnings}
     assert warned == {
-        "CALICOVPP_INTERFACES.maxPodIfSpec",
         "CALICOVPP_INITIAL_CONFIG.vppStartupSleepSeconds",
     }
 
