@@ -9,7 +9,8 @@ JOBS ?= 3
 PYTEST := $(PY) -m pytest -n $(JOBS) $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
 # command : Debian package
 TOOLS := gobgpd:gobgpd ip:iproute2 ping:iputils-ping iperf3:iperf3 kubectl:kubernetes-client curl:curl gcc:gcc make:make \
-  networkctl:systemd udevadm:udev faketime:faketime dbus-daemon:dbus ethtool:ethtool
+  networkctl:systemd udevadm:udev faketime:faketime dbus-daemon:dbus ethtool:ethtool \
+  dnsmasq:dnsmasq-base dhclient:isc-dhcp-client
 
 .PHONY: root demo test quick pure check book lab contract conformance bench clean setup tools
 

@@ -215,13 +215,17 @@ class NeighbourIntent(Intent, frozen=True, tag="neighbour"):
         return f"neighbour/{self.interface}/{self.address}"
 
 
+# As a next hop, for IPv4 too: VPP's broadcast adjacency, which everybody on the link hears (vnet/adj/adj_nbr.c).
+EVERY_STATION = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+
+
 class RoutePath(Struct, frozen=True, omit_defaults=True, gc=False, cache_hash=True):
     """One way out of a route: a next hop, an interface, both, or a lookup in another table.
 
     With none of them the path drops, or (`unreachable`) answers with ICMP "destination unreachable".
     """
 
-    next_hop: str | None = None  # address
+    next_hop: str | None = None  # address of the prefix's family, or EVERY_STATION of the interface
     interface: str | None = None  # intent name of the interface to leave by
     table: str | None = None  # name of the table to look up
     weight: int = 1  # 1 to 255, share among the paths

@@ -11,7 +11,7 @@ from bus.peer import BusPeer
 from bus.watched_task import start_watched_task
 from schemas.config import NodeConfig
 from schemas.facts import VppProcessFact
-from schemas.words import intent_status_word
+from schemas.words import intent_status_word, owner_of_word
 from vppd_guard.life import (
     GUARD_HANDOVER_STATES,
     TAKEOVER_STATES,
@@ -82,6 +82,8 @@ class UplinkGuard:
         """
         context = self.context
         context.peer.subscribe(intent_status_word("guard"))
+        # Never waited for: until they come, the tap has what earlier guards have placed.
+        context.peer.subscribe("ip-pool", owner_of_word("ip-pool", context.config.node_source))
         context.history.add(GuardHistoryLine(at=time.time(), pid=os.getpid(), what="the guard starts"))
         tail = VppLogTail(context.vpp.log, context.log)
         background = [start_watched_task(self._beat()), start_watched_task(tail.follow())]

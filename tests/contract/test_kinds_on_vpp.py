@@ -10,6 +10,7 @@ import pytest
 
 from actors.vpp_writer.kinds import INTENT_KINDS
 from schemas.intents import (
+    EVERY_STATION,
     AddressIntent,
     AdminUpIntent,
     AfPacketIntent,
@@ -123,11 +124,19 @@ def route(*paths: RoutePath, prefix: str = "10.7.0.0/24", table: str = "default"
     return RouteIntent(table=table, prefix=prefix, paths=paths)
 
 
+def station_hops(vpp: Vpp) -> set[tuple[int, str]] | None:
+    """The address families and next hops of the limited broadcast's paths; None: VPP drops it, as at first."""
+    paths = vpp.routes(77, 4)[LIMITED].paths
+    return {(int(p.proto), str(p.nh.address.ip6)) for p in paths if int(p.type) == 0} or None
+
+
 def group(accepts: bool, *more: MulticastRoutePath) -> MulticastRouteIntent:
     first = MulticastRoutePath(interface="loop/a", accept=accepts, forward=True)
     return MulticastRouteIntent(table="red", group="ff05::7/128", paths=(first, *more))
 
 
+EVERYBODY = RoutePath(next_hop=EVERY_STATION, interface="loop/a")
+LIMITED, ALL_ONES = "255.255.255.255/32", (1, EVERY_STATION)
 DROP, LOOKUP = (2, INDEX_INVALID, 0, "0.0.0.0", 1), (0, INDEX_INVALID, 77, "0.0.0.0", 1)
 WITH_ADDRESS = (LOOP, UP, AddressIntent(interface="loop/a", address="10.9.0.1/24", when_up=True))
 CASES: dict[str, Case] = {
@@ -249,6 +258,15 @@ CASES: dict[str, Case] = {
                 (route(RoutePath(next_hop="10.8.0.1"), RoutePath(next_hop="10.8.0.2", weight=3)),),
                 {(0, INDEX_INVALID, 0, "10.8.0.1", 1), (0, INDEX_INVALID, 0, "10.8.0.2", 3)},
             ),
+        ),
+    ),
+    "routes to every station of a link": (
+        RouteIntent,
+        (LOOP, UP, RED4),
+        station_hops,
+        (
+            Step((), None),
+            Step((route(EVERYBODY, prefix=LIMITED, table="red"),), {ALL_ONES}),
         ),
     ),
     "routes of IPv6": (

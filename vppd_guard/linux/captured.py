@@ -19,6 +19,7 @@ SETTABLE_ADDRESS_FLAGS = (
 )
 UNPROVEN_ADDRESS_FLAGS = IFA_F_DADFAILED | _IFA_F_TENTATIVE  # not yet known to be ours alone
 ROUTE_PROTOCOL_BOOT = 3  # RTPROT_BOOT: by hand, or by whoever names no protocol
+ROUTE_PROTOCOL_VPPD = 217  # of the routes that the guard adds: no number of linux/rtnetlink.h or of iproute2
 ROUTE_PROTOCOL_KERNEL = 2  # made by the kernel from addresses, or by a network manager in its name
 ROUTE_TYPE_UNICAST = 1
 IpVersion = int
@@ -171,6 +172,11 @@ def is_link_local_address(address: str) -> bool:
 def link_host_addresses(captured: CapturedLink) -> list[str]:
     """Interface addresses ("192.0.2.7/24") but IPv6 link-local ones, with Linux's masks."""
     return [a.address for a in captured.addresses if not is_link_local_address(a.address)]
+
+
+def has_address4(captured: CapturedLink) -> bool:
+    """Has the link an IPv4 address?"""
+    return any(ip_interface(address.address).version == 4 for address in captured.addresses)
 
 
 def uplink_vpp_addresses(captured: CapturedLink, to_64: bool) -> list[str]:

@@ -15,7 +15,9 @@ from msgspec.structs import replace
 
 from vppd_guard.linux.captured import (
     LIFETIME_FOREVER,
+    ROUTE_PROTOCOL_BOOT,
     ROUTE_PROTOCOL_KERNEL,
+    ROUTE_PROTOCOL_VPPD,
     UNPROVEN_ADDRESS_FLAGS,
     CapturedLink,
     CaptureTime,
@@ -91,7 +93,9 @@ def correct_tap_to(plan: TapPlan, tap: TapState, unseen: Collection[LinuxRoute])
         removed=tuple(
             route
             for key, route in present.items()
-            if key not in planned and (route.protocol != ROUTE_PROTOCOL_KERNEL or route.prefix in on_link6)
+            if key not in planned
+            and (route.protocol != ROUTE_PROTOCOL_KERNEL or route.prefix in on_link6)
+            and (route.protocol != ROUTE_PROTOCOL_VPPD or plan.vpp_routes_are_known)
         ),
         added=tuple(route for key, route in planned.items() if key not in present and key not in unseen),
     )
@@ -146,7 +150,7 @@ def _routes(
     present = {comparable_linux_route(route) for route in tap.routes}
     staying = replace(plan.captured, addresses=addresses)
     kept = [route for route in plan.captured.routes if _stays(route, plan, staying, present | set(unseen))]
-    known = {*plan.routes(), *map(comparable_linux_route, kept)}
+    known = {*plan.routes(), *map(comparable_linux_route, (*kept, *map(_as_earlier_guards_did, plan.vpp_routes)))}
     # Of an address that came, or of one that took another's place in a subnet.
     new_prefixes = {str(ip_interface(a.address).network) for a in addresses if a not in plan.captured.addresses}
     new_prefixes |= {route.prefix for route in plan.captured.routes if route not in kept}
@@ -154,9 +158,15 @@ def _routes(
         route
         for route in tap.routes
         if comparable_linux_route(route) not in known
+        and route.protocol != ROUTE_PROTOCOL_VPPD
         and (route.protocol != ROUTE_PROTOCOL_KERNEL or route.prefix in new_prefixes)
     )
     return (*kept, *(_route_as_captured(route, passed_s) for route in added))
+
+
+def _as_earlier_guards_did(route: LinuxRoute) -> LinuxRoute:
+    """A guard of an earlier version, whose VPP is adopted, has not marked its routes to services as its own."""
+    return replace(route, source=None, protocol=ROUTE_PROTOCOL_BOOT, metrics=())
 
 
 def _stays(route: LinuxRoute, plan: TapPlan, staying: CapturedLink, present: Collection[LinuxRoute]) -> bool:

@@ -5,8 +5,7 @@ host, which would then send to MACs that VPP does not take (spec, section 7, ste
 on-link, and the host is told its MAC; all else is reached by it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import ip_interface, ip_network
 
 from msgspec.structs import replace
@@ -15,7 +14,6 @@ from vppd_guard.linux.captured import (
     IFA_F_NODAD,
     IFA_F_NOPREFIXROUTE,
     LIFETIME_FOREVER,
-    ROUTE_PROTOCOL_BOOT,
     ROUTE_PROTOCOL_KERNEL,
     SETTABLE_ADDRESS_FLAGS,
     CapturedLink,
@@ -34,7 +32,8 @@ class TapPlan:
     captured: CapturedLink
     mtu: int  # bytes
     vpp_mac: str  # MAC address of the tap in VPP
-    service_next_hops: Mapping[str, str] = field(default_factory=dict)  # prefix that only VPP can reach -> next hop
+    vpp_routes: tuple[LinuxRoute, ...] = ()  # to what only VPP can reach
+    vpp_routes_are_known: bool = True  # else there may be more, and what an earlier guard has placed stays
 
     @property
     def next_hop6(self) -> str | None:
@@ -80,14 +79,14 @@ class TapPlan:
 
     def own_routes(self) -> list[LinuxRoute]:
         """Routes that the uplink did not have: to what only VPP can reach, and to the one next hop."""
-        services = [
-            LinuxRoute(prefix, gateway=hop, protocol=ROUTE_PROTOCOL_BOOT)
-            for prefix, hop in self.service_next_hops.items()
-        ]
         hop = self.next_hop6
         if hop is None:
-            return services
-        return [*services, LinuxRoute(f"{hop}/128"), *(LinuxRoute(p, gateway=hop) for p in self.on_link_prefixes6)]
+            return [*self.vpp_routes]
+        return [
+            *self.vpp_routes,
+            LinuxRoute(f"{hop}/128"),
+            *(LinuxRoute(p, gateway=hop) for p in self.on_link_prefixes6),
+        ]
 
     def routes(self) -> dict[LinuxRoute, LinuxRoute]:
         """All routes, by what the kernel tells them apart."""

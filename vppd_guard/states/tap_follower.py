@@ -6,11 +6,13 @@ What is given back at the end is what holds then (`linux/following.py`).
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from schemas.words import owner_of_word
 from vppd_guard.linux.captured import CapturedLink, is_link_local_address
 from vppd_guard.linux.differences import comparable_linux_route
 from vppd_guard.linux.following import TapState, changes_in_words, correct_tap_to, follow_tap, missing_routes
 from vppd_guard.linux.links import NoSuchLink
 from vppd_guard.linux.tap import configure_host_tap, correct_tap, read_tap, tap_link_index
+from vppd_guard.linux.tap_plan import TapPlan
 from vppd_guard.states.context import GuardContext
 from vppd_guard.undo.records import UplinkCapturedRecord
 from vppd_guard.uplink.uplinks import DrivenUplink, uplink_probe_targets
@@ -31,13 +33,24 @@ class TapFollower:
         self._unproven: dict[tuple[str, str], int] = {}  # (gateway, uplink) -> tries left
         self._written: dict[str, UplinkCapturedRecord] = {u.name: u.record for u in uplinks if u.tap_index}
 
+    def _plan(self, number: int) -> TapPlan:
+        """Linux's side of that uplink's tap. The main uplink's leads to services and pods too."""
+        peer, config = self._context.peer, self._context.config
+        owner = owner_of_word("ip-pool", config.node_source)
+        pools = [pool.cidr for pool in peer.rows("ip-pool", owner).values()]
+        return self.uplinks[number].tap_plan(
+            () if number else (*config.service_prefixes, *pools),
+            mtu=min(uplink.target.mtu for uplink in self.uplinks),
+            vpp_prefixes_are_known=owner is None or peer.in_sync("ip-pool", owner),
+        )
+
     async def configure(self, number: int) -> None:
         """Gives the tap of that uplink the uplink's state; from here on what others change on it is followed.
 
         Raises NoSuchLink, CannotRestoreLink, TimeoutError. If the undo journal cannot be written, it is behind.
         """
         uplink, executor = self.uplinks[number], self._context.executor
-        plan = uplink.tap_plan(self._context.config, main=number == 0)
+        plan = self._plan(number)
         index = await executor.run(_TAP_S_MAX, configure_host_tap, plan)
         tap = await executor.run(_LOOK_S_MAX, read_tap, uplink.name)
         unseen = missing_routes(plan, tap) if tap else frozenset()
@@ -59,7 +72,7 @@ class TapFollower:
         if tap is None or tap.link_index != uplink.tap_index:
             self._taps[uplink.name] = None  # another tap than was configured: what it lacks nobody has removed
             return
-        plan = uplink.tap_plan(context.config, main=number == 0)
+        plan = self._plan(number)
         configured = bool(uplink.target.spec.mtu)
         captured = follow_tap(plan, tap, uplink.unseen, mtu_is_configured=configured)
         if captured is not plan.captured:
@@ -129,7 +142,7 @@ class TapFollower:
 
     async def _correct(self, number: int, uplink: DrivenUplink, tap: TapState) -> None:
         context = self._context
-        plan = uplink.tap_plan(context.config, main=number == 0)
+        plan = self._plan(number)
         correction = correct_tap_to(plan, tap, uplink.unseen)
         if not correction.is_needed:
             return

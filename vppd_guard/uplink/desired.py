@@ -38,7 +38,8 @@ from schemas.intents import (
 )
 from vppd_guard.drivers.names import uplink_intent_name
 from vppd_guard.linux import captured as linux
-from vppd_guard.linux.captured import CapturedLink, IpVersion
+from vppd_guard.linux.captured import CapturedLink
+from vppd_guard.uplink.broadcast import broadcasts_to_host, broadcasts_to_wire, unknown_to_host
 
 _DEFAULT_PREFIX = {4: "0.0.0.0/0", 6: "::/0"}
 _TAP_MAC_BASE = "02:ca:11:c0:fd"
@@ -98,8 +99,11 @@ def guard_intents(targets: Sequence[DesiredUplink], config: NodeConfig, *, up: b
         *_physical_network_intents(targets),
         *_uplink_routes(targets, config),
     ]
+    mains = {target.table: target for target in reversed(targets)}  # of the uplinks of one table, the first
     for target in targets:
+        is_main = mains[target.table] is target
         intents += [*_uplink_intents(target, config), *_tap_intents(target, config)]
+        intents += _broadcast_intents(target, config, is_main=is_main)
         if up:
             names = uplink_intent_name(target.name), host_tap_name(target.name)
             intents += [AdminUpIntent(name, gated=True) for name in names]
@@ -231,6 +235,16 @@ def _tap_intents(target: DesiredUplink, config: NodeConfig) -> Iterator[Intent]:
     yield ProxyArpInterfaceIntent(name)
 
 
+def _broadcast_intents(target: DesiredUplink, config: NodeConfig, *, is_main: bool) -> Iterator[Intent]:
+    """The ways of the host's DHCP client. `is_main`: of the uplinks of its table; only that one hears all answers."""
+    uplink, tap = uplink_intent_name(target.name), host_tap_name(target.name)
+    yield broadcasts_to_wire(uplink, f"host-tap-{target.name}")
+    if is_main:
+        yield broadcasts_to_host(tap, target.table)
+    if is_main and not linux.has_address4(target.captured):
+        yield from unknown_to_host(uplink, tap, target.table, config.tap0_address)
+
+
 def _host_intents(captured: CapturedLink, table: str) -> Iterator[Intent]:
     """Neighbours and routes, for punted packets too, by which VPP reaches the host's own addresses behind its tap."""
     name = host_tap_name(captured.name)
@@ -246,13 +260,3 @@ def _host_intents(captured: CapturedLink, table: str) -> Iterator[Intent]:
         # Else punted link-local packets match fe80::/10 and loop.
         yield NeighbourIntent(name, local, captured.mac)
         yield RouteIntent(PUNT_TABLE, f"{local}/128", (RoutePath(next_hop=local, interface=name),))
-
-
-def host_service_next_hops(captured: CapturedLink, config: NodeConfig) -> dict[str, str]:
-    """Service prefix -> next hop by which the host reaches VPP for it (spec, section 7)."""
-    hops = {prefix: linux.host_next_hop_to_vpp(captured, _version(prefix)) for prefix in config.service_prefixes}
-    return {prefix: hop for prefix, hop in hops.items() if hop is not None}
-
-
-def _version(prefix: str) -> IpVersion:
-    return 4 if ip_network(prefix).version == 4 else 6

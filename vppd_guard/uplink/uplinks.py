@@ -1,6 +1,6 @@
 """The configured uplinks, each with its driver. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from schemas.config import NodeConfig, UplinkSpec
@@ -12,7 +12,8 @@ from vppd_guard.linux import captured as shape
 from vppd_guard.linux.captured import CapturedLink, LinuxRoute
 from vppd_guard.linux.tap_plan import TapPlan
 from vppd_guard.undo.records import UplinkCapturedRecord
-from vppd_guard.uplink.desired import DesiredUplink, host_service_next_hops, host_tap_name
+from vppd_guard.uplink.desired import DesiredUplink, host_tap_name
+from vppd_guard.uplink.host_routes import host_routes_to_vpp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +62,14 @@ class DrivenUplink:
         mtu = _mtu(captured, self.target.spec, self.driver)
         return replace(self, target=replace(self.target, captured=captured, mtu=mtu))
 
-    def tap_plan(self, config: NodeConfig, *, main: bool) -> TapPlan:
-        """Linux's side of its tap. The main uplink's leads to services too."""
+    def tap_plan(self, vpp_prefixes: Collection[str] = (), *, mtu: int, vpp_prefixes_are_known: bool = True) -> TapPlan:
+        """Linux's side of its tap. `vpp_prefixes`: it leads to these too. `mtu`: the smallest of all uplinks."""
         return TapPlan(
             captured=self.captured,
             mtu=self.target.mtu,
             vpp_mac=self.target.tap_mac,
-            service_next_hops=host_service_next_hops(self.captured, config) if main else {},
+            vpp_routes=host_routes_to_vpp(self.captured, vpp_prefixes, mtu),
+            vpp_routes_are_known=vpp_prefixes_are_known,
         )
 
 

@@ -18,7 +18,14 @@ from actors.vpp_writer.kinds.checks import (
 )
 from actors.vpp_writer.kinds.indices import NO_VPP_INDEX, VppIndices, table_intent_needs
 from actors.vpp_writer.kinds.kind import RANK_ROUTE, AddDelKind, VppObjectLookup
-from schemas.intents import DEFAULT_TABLE, MulticastRouteIntent, RouteIntent, RoutePath, interface_intent_key
+from schemas.intents import (
+    DEFAULT_TABLE,
+    EVERY_STATION,
+    MulticastRouteIntent,
+    RouteIntent,
+    RoutePath,
+    interface_intent_key,
+)
 
 _MESSAGE = "ip_route_add_del"
 _PATHS_MAX = 255  # n_paths is one byte
@@ -94,7 +101,8 @@ class PathList:
 
 
 def _check_path(path: RoutePath, version: int) -> None:
-    if _version_of_hop(path) not in (None, version):
+    is_broadcast = path.next_hop == EVERY_STATION and path.interface is not None
+    if _version_of_hop(path) not in (None, version) and not is_broadcast:
         raise IntentRejected(f"next_hop: {path.next_hop} is not IPv{version}, as the prefix is")
     check_intent_range("weight", path.weight, 1, 255)
     if path.unreachable and (path.table, path.interface, path.next_hop) != (None, None, None):

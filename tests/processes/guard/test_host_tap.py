@@ -14,6 +14,7 @@ CONFIGURE_TAP = """
 from vppd_guard.linux.captured import CapturedLink, LinuxAddress, LinuxRoute
 from vppd_guard.linux.tap import configure_host_tap
 from vppd_guard.linux.tap_plan import TapPlan
+from vppd_guard.uplink.host_routes import host_routes_to_vpp
 captured = CapturedLink(
     name="eth0", mac="02:90:00:00:00:01", mtu=1500,
     addresses=(LinuxAddress(address="192.0.2.7/24"), LinuxAddress(address="2001:db8::7/64"),
@@ -21,8 +22,8 @@ captured = CapturedLink(
     routes=(LinuxRoute(prefix="0.0.0.0/0", gateway="192.0.2.1"), LinuxRoute(prefix="::/0", gateway="2001:db8::1")),
 )
 for _ in range(2):  # said twice, it changes nothing
-    services = {"10.96.0.0/16": "192.0.2.1", "fd96::/112": "2001:db8::1"}
-    configure_host_tap(TapPlan(captured=captured, mtu=1400, vpp_mac="02:ca:11:c0:fd:00", service_next_hops=services))
+    services = host_routes_to_vpp(captured, ("10.96.0.0/16", "fd96::/112"), 1400)
+    configure_host_tap(TapPlan(captured=captured, mtu=1400, vpp_mac="02:ca:11:c0:fd:00", vpp_routes=services))
 """
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.iproute import ip
+from tests.iproute import ip, ip_json
 
 FOLLOW = """
 import asyncio, json, subprocess, sys
@@ -29,12 +29,13 @@ class Log:
 
 async def main():
     full = False
-    config, records = NodeConfig(node="n1"), []
+    config, records, pools = NodeConfig(node="n1"), [], {}
     async def replace_captured(record):
         if full:
             raise OSError(28, "No space left on device")
         records.append(record)
-    context = SimpleNamespace(config=config, executor=LinuxStepExecutor(), log=Log(), note=lambda text: None,
+    peer = SimpleNamespace(rows=lambda word, owner: pools, in_sync=lambda word, owner: True)
+    context = SimpleNamespace(config=config, peer=peer, executor=LinuxStepExecutor(), log=Log(), note=lambda text: None,
                               warn_once=lambda text: None, replace_captured=replace_captured)
     link = CapturedLink(
         name="eth0", mac="02:90:00:00:00:01", mtu=1500,
@@ -48,7 +49,10 @@ async def main():
     seen = []
     for line in sys.argv[1:]:
         full = line.startswith("full:")
-        ip(line.removeprefix("full:"))
+        if line.startswith("pools:"):
+            pools = {cidr: SimpleNamespace(cidr=cidr) for cidr in line.removeprefix("pools:").split()}
+        else:
+            ip(line.removeprefix("full:"))
         followed = await follower.look()
         await follower.configure_new_taps()
         await follower.correct()
@@ -114,3 +118,16 @@ def test_what_a_full_disk_has_not_taken_is_written_as_soon_as_it_can_be(netns: s
 def test_a_route_that_is_removed_is_not_put_back_by_the_guard(netns: str) -> None:
     assert follow(netns, "route del default", "link set eth0 up") == [[True, BOTH, ["::/0"]], [False, BOTH, ["::/0"]]]
     assert "default" not in ip("route", netns=netns)
+
+
+def test_routes_to_pools_come_and_go_with_them_and_are_not_given_back(netns: str) -> None:
+    pools = "pools:10.48.0.0/16 fd48::/112", "route del 10.48.0.0/16", "-6 route del fd48::/112"
+    assert follow(netns, *pools) == [[False, BOTH, DEFAULTS]] * 3
+    [route4] = ip_json("route show 10.48.0.0/16", netns=netns)
+    [route6] = ip_json("-6 route show fd48::/112", netns=netns)
+    assert [(r["gateway"], r["metrics"]) for r in (route4, route6)] == [
+        ("192.0.2.1", [{"mtu": 1440}]),
+        ("2001:db8::1", [{"mtu": 1440}]),
+    ]
+    assert follow(netns, pools[0], "pools:") == [[False, BOTH, DEFAULTS]] * 2
+    assert ip("route show 10.48.0.0/16", netns=netns) + ip("-6 route show fd48::/112", netns=netns) == ""

@@ -1,9 +1,12 @@
 """The captured uplink as intents; views of what was captured."""
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.config import CalicoVppInterfaces, InterfaceSpec, NodeConfig, UplinkSpec
 from schemas.intents import (
+    DEFAULT_TABLE,
+    EVERY_STATION,
     AddressIntent,
     AdminUpIntent,
     AfPacketIntent,
@@ -17,7 +20,7 @@ from schemas.intents import (
 )
 from vppd_guard.linux import captured as shape
 from vppd_guard.linux.captured import CannotCaptureLink, CapturedLink, LinuxAddress, LinuxRoute
-from vppd_guard.uplink.desired import DesiredUplink, guard_intents, host_service_next_hops
+from vppd_guard.uplink.desired import DesiredUplink, guard_intents
 
 CONFIG = NodeConfig(node="n1", host_netns="pid:1")
 LOCAL = "fe80::90ff:fe00:1"
@@ -220,7 +223,7 @@ def test_a_gateway_that_no_prefix_of_the_link_covers_is_told_to_vpp_as_a_neighbo
     )
     routes = {i.prefix for i in intents(captured) if isinstance(i, RouteIntent) and i.table == "default"}
     assert RouteIntent("default", "198.51.100.1/32", (RoutePath(interface="uplink/eth0"),)) in intents(captured)
-    assert routes - {r.prefix for r in captured.routes} == {"198.51.100.1/32"}
+    assert routes - {r.prefix for r in captured.routes} == {"198.51.100.1/32", "255.255.255.255/32"}
 
 
 def test_routes_are_put_on_link_first_longest_first_default_last() -> None:
@@ -254,6 +257,22 @@ def test_translation_and_policies_act_on_uplink_and_host_tap() -> None:
     assert {i.interface for i in intents() if isinstance(i, CnatFeatureIntent)} == {"uplink/eth0", "host/eth0"}
 
 
-def test_the_host_reaches_service_addresses_through_vpp() -> None:
-    config = NodeConfig(node="n1", service_prefixes=("10.96.0.0/16", "fd96::/112"))
-    assert host_service_next_hops(CAPTURED, config) == {"10.96.0.0/16": "192.0.2.1", "fd96::/112": "2001:db8::1"}
+TO_HOST = (RoutePath(next_hop=EVERY_STATION, interface="host/eth0"),)
+
+
+def test_limited_broadcasts_pass_between_the_host_and_the_wire() -> None:
+    to_wire = (RoutePath(next_hop=EVERY_STATION, interface="uplink/eth0"),)
+    assert {i for i in intents() if isinstance(i, RouteIntent) and i.prefix == "255.255.255.255/32"} == {
+        RouteIntent("host-tap-eth0", "255.255.255.255/32", to_wire),
+        RouteIntent(DEFAULT_TABLE, "255.255.255.255/32", TO_HOST),
+    }
+    assert RouteIntent(DEFAULT_TABLE, "0.0.0.0/0", TO_HOST) not in intents()
+
+
+def test_without_an_ipv4_address_all_of_ipv4_that_arrives_is_the_hosts() -> None:
+    bare = replace(CAPTURED, addresses=CAPTURED.addresses[1:], routes=CAPTURED.routes[1:2])
+    held = guard_intents([target(bare), target(replace(bare, name="eth1"), 1)], CONFIG, up=True).values()
+    assert RouteIntent(DEFAULT_TABLE, "0.0.0.0/0", TO_HOST) in held
+    # VPP has an address once in a table.
+    on_uplinks = {i for i in held if isinstance(i, AddressIntent) and i.interface.startswith("uplink/")}
+    assert {i for i in on_uplinks if ":" not in i.address} == {AddressIntent("uplink/eth0", "169.254.0.1/32")}

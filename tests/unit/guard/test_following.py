@@ -6,6 +6,7 @@ from vppd_guard.linux.captured import (
     IFA_F_DADFAILED,
     LIFETIME_FOREVER,
     ROUTE_PROTOCOL_KERNEL,
+    ROUTE_PROTOCOL_VPPD,
     CapturedLink,
     CaptureTime,
     LinuxAddress,
@@ -20,6 +21,10 @@ TAKEN = CaptureTime(boottime_s=100.0, wall_s=1000.0, boot="b")
 LATER = CaptureTime(boottime_s=160.0, wall_s=1060.0, boot="b")
 LOCAL = "fe80::90ff:fe00:1/64"
 RULE = LinuxRule(family=2, priority=7700, header=b"", attributes=())
+SERVICES = LinuxRoute(
+    "10.96.0.0/16", gateway="192.0.2.1", protocol=ROUTE_PROTOCOL_VPPD, metrics=((2, b"\xa0\x05\0\0"),)
+)
+PODS = LinuxRoute("10.48.0.0/16", gateway="192.0.2.1", protocol=ROUTE_PROTOCOL_VPPD)
 CAPTURED = CapturedLink(
     name="eth0",
     mac="02:90:00:00:00:01",
@@ -44,12 +49,13 @@ CAPTURED = CapturedLink(
 )
 
 
-def plan_of(captured: CapturedLink = CAPTURED, mtu: int = 1500) -> TapPlan:
+def plan_of(captured: CapturedLink = CAPTURED, mtu: int = 1500, *, known: bool = True) -> TapPlan:
     return TapPlan(
         captured=captured,
         mtu=mtu,
         vpp_mac="02:ca:11:c0:fd:00",
-        service_next_hops={"10.96.0.0/16": "192.0.2.1"},
+        vpp_routes=(SERVICES,),
+        vpp_routes_are_known=known,
     )
 
 
@@ -194,7 +200,7 @@ def test_a_gateway_that_changes_moves_the_ways_into_vpp() -> None:
     tap = without(TAP, "0.0.0.0/0")
     tap = tap._replace(routes=(*tap.routes, by_another))
     followed = follow(tap)
-    plan = TapPlan(captured=followed, mtu=1500, vpp_mac="", service_next_hops={"10.96.0.0/16": "192.0.2.2"})
+    plan = TapPlan(captured=followed, mtu=1500, vpp_mac="", vpp_routes=(replace(SERVICES, gateway="192.0.2.2"),))
     correction = correct_tap_to(plan, tap, ())
     assert [(r.prefix, r.gateway) for r in correction.removed] == [("10.96.0.0/16", "192.0.2.1")]
     assert [(r.prefix, r.gateway) for r in correction.added] == [("10.96.0.0/16", "192.0.2.2")]
@@ -226,3 +232,19 @@ def test_a_route_that_a_network_manager_made_in_the_kernels_name_is_on_the_tap_t
     assert [route.prefix for route in plan.captured_routes()] == ["192.0.2.0/24", "0.0.0.0/0"]
     gone = without(tap_of(plan), "192.0.2.7/24", "192.0.2.0/24", "0.0.0.0/0")
     assert follow_tap(plan, gone, (), mtu_is_configured=False).routes == ()
+
+
+def test_a_route_of_the_guard_is_nobody_elses_whichever_guard_has_placed_it() -> None:
+    tap = TAP._replace(routes=(*TAP.routes, PODS))
+    assert follow(tap) is CAPTURED
+    assert correct_tap_to(plan_of(), tap, ()).removed == (PODS,)
+    assert not correct_tap_to(plan_of(known=False), tap, ()).is_needed
+
+
+def test_a_route_that_a_guard_of_an_earlier_version_has_placed_is_made_as_it_should_be() -> None:
+    earlier = LinuxRoute("10.96.0.0/16", gateway="192.0.2.1")
+    tap = without(TAP, "10.96.0.0/16")
+    tap = tap._replace(routes=(*tap.routes, earlier))
+    assert follow(tap) is CAPTURED
+    correction = correct_tap_to(plan_of(), tap, ())
+    assert (correction.removed, correction.added) == ((earlier,), (SERVICES,))

@@ -23,6 +23,7 @@ from schemas.cnat import (
 )
 from schemas.codec import value_fingerprint
 from schemas.intents import (
+    EVERY_STATION,
     AddressIntent,
     AdminUpIntent,
     AfPacketIntent,
@@ -313,6 +314,7 @@ UNFIT: list[tuple[Intent, str]] = [
     (RouteIntent("default", "10.0.0.1/24", (RoutePath(),)), "prefix"),
     (RouteIntent("default", "10.0.0.0/24", ()), "paths"),
     (RouteIntent("default", "10.0.0.0/24", (RoutePath(next_hop="fd00::1"),)), "next_hop"),
+    (RouteIntent("default", "10.0.0.0/24", (RoutePath(next_hop=EVERY_STATION),)), "next_hop"),
     (RouteIntent("default", "10.0.0.0/24", (RoutePath(interface="a", table="red"),)), "paths"),
     (NeighbourLimitsIntent(4, age_s_max=-1), "age_s_max"),
     (ProxyArpIntent("red", "10.0.0.9", "10.0.0.1"), "low"),
