@@ -3,6 +3,7 @@
 writer      the turn: plan, calls, statuses
 meeting     after connecting: which VPP is this, and what does it hold of what the journal tells?
 going_up    interfaces by which packets come in go up at one moment
+ranks       the objects of one rank: made, changed or deleted together
 engine      many objects' calls at a time: packed, sent, settled
 run         one object's calls, which follow one another
 templates   what many objects have in common, as bytes
