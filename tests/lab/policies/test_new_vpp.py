@@ -13,6 +13,7 @@ from itertools import product
 import pytest
 
 from actors.vpp_writer.apply.journal import WriterJournalContents, read_writer_journal
+from tests.lab.conftest import VPPD, vppd
 from tests.lab.policies import truth
 from tests.lab.policies.conftest import World
 from tests.lab.policies.words import deny, labelled, peer, policy, source
@@ -57,6 +58,21 @@ def _kill_vpp(world: World) -> None:
 
 def _restart_guard(world: World) -> None:
     supervisor.control(world.lab, world.lab.node("node1"), "restart", "guard")
+
+
+def _kill_guard(world: World) -> None:
+    """VPP runs on, and the next guard adopts it."""
+    _kill(world, "guard")
+
+
+def _hand_guard_over(world: World) -> None:
+    node = world.lab.node("node1")
+    completed = vppd("lab", "node", "exec", "--name", world.lab.name, node.name, "--", str(VPPD), "restart", "guard")
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+
+
+def _kill_bus_and_writer(world: World) -> None:
+    _kill(world, "bus", "vpp-writer")
 
 
 def _kill_guard_and_vpp(world: World) -> None:
@@ -109,6 +125,9 @@ def _has_begun(contents: WriterJournalContents, epoch: int) -> bool:
 DEATHS = {
     "VPP": _kill_vpp,
     "guard restarted": _restart_guard,
+    "guard handed over": _hand_guard_over,
+    "guard": _kill_guard,
+    "bus and writer": _kill_bus_and_writer,
     "guard and VPP": _kill_guard_and_vpp,
     "VPP, then the writer in its replay": _kill_writer_in_its_replay,
     "VPP, policy manager and Felix": _kill_policies_too,
