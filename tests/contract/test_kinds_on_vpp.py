@@ -415,6 +415,18 @@ def test_a_tap_comes_and_goes(
     assert not pod.has_link("eth0")
 
 
+def test_a_tun_has_the_queues_and_rings_that_it_is_asked_for(
+    vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
+) -> None:
+    wanted = tap(namespace("pod").name, rx_queues=2, tx_queues=3, rx_ring=256, tx_ring=512)
+    writer = life().want(wanted)
+    assert writer.unapplied([wanted]) == {}
+    [row] = vpp.ask("sw_interface_tap_v2_dump", sw_if_index=INDEX_INVALID)
+    assert (row.rx_ring_sz, row.tx_ring_sz) == (256, 512)
+    placements = vpp.ask("sw_interface_rx_placement_dump", sw_if_index=index(vpp, "tun-a"))
+    assert sorted(each.queue_id for each in placements) == [0, 1]
+
+
 def test_an_interface_is_read_as_said(
     vpp: Vpp, life: Callable[[], WriterLife], namespace: Callable[[str], Namespace]
 ) -> None:

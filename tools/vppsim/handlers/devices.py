@@ -75,6 +75,7 @@ def tap_create_v3(vpp: Vpp, message: Any, client: ApiConnection) -> Fields:
     interface.offload_segmentation, interface.offload_checksum = bool(flags & GSO), bool(flags & (GSO | CHECKSUM))
     if request.tun:
         interface.link_mtu = interface.mtu[0] = 0
+    interface.rx_queues = max(1, message.num_rx_queues)
     plug(vpp, interface, device)
     vpp.device_records[interface.index] = TapRecord(number, request, flags, rings[0], rings[1], device.host_name)
     return {"sw_if_index": interface.index}

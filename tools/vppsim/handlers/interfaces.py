@@ -151,7 +151,8 @@ def sw_interface_set_tx_placement(vpp: Vpp, message: Any, client: ApiConnection)
 def sw_interface_rx_placement_dump(vpp: Vpp, message: Any, client: ApiConnection) -> Iterator[Fields]:
     for interface in vpp.interfaces:
         if interface.dev_type not in QUEUELESS and message.sw_if_index in (INDEX_INVALID, interface.index):
-            yield {"sw_if_index": interface.index, "queue_id": 0, "worker_id": 0, "mode": interface.rx_mode}
+            for queue in range(interface.rx_queues):
+                yield {"sw_if_index": interface.index, "queue_id": queue, "worker_id": 0, "mode": interface.rx_mode}
 
 
 @call("sw_interface_set_promisc")

@@ -30,7 +30,7 @@ class Interface:
 
     `mac` empty: no Ethernet (tun). `dev_type` is VPP's device class. `ip6_enable_count`: IPv6 is on while it is not 0;
     `link_local` is then the address. `link_follows_admin`: a link without a wire, up when VPP says so. `offload_*`: the
-    device takes unfinished checksums, unsegmented packets.
+    device takes unfinished checksums, unsegmented packets. `rx_queues` are shown; packets come in by one.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Interface:
     offload_segmentation: bool = False
     gso_feature: bool = False
     rx_mode: int = 1
+    rx_queues: int = 1
     tables: dict[int, int] = field(default_factory=lambda: {4: 0, 6: 0})
     addresses: dict[int, list[tuple[bytes, int]]] = field(default_factory=lambda: {4: [], 6: []})
     unnumbered: int | None = None
