@@ -26,7 +26,7 @@ DECLARED_SUBSCRIBERS = (
     DeclaredSubscriber("actors/vpp_writer/process.py", "vpp-writer", (INTENT_WORD,)),
     DeclaredSubscriber("vppd_guard/__main__.py", "guard", ("epoch",)),
     DeclaredSubscriber("vppd_guard/states/preflight.py", "guard", ("node-annotations",)),
-    DeclaredSubscriber("vppd_guard/guard.py", "guard", (intent_status_word("guard"),)),
+    DeclaredSubscriber("vppd_guard/guard.py", "guard", (intent_status_word("guard"), "ip-pool")),
     DeclaredSubscriber("tools/node/watcher.py", "`vppd status`", tuple(dict.fromkeys(word for word, _ in STREAMS))),
 )
 
