@@ -7,9 +7,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from actors.runtime import health
 from actors.vpp_writer.apply.drift import DriftCheck
 from actors.vpp_writer.apply.journal import WriterJournal, WriterJournalContents
 from actors.vpp_writer.apply.meeting import identify_vpp_life
@@ -17,9 +15,9 @@ from actors.vpp_writer.apply.records import VppLifeRecord
 from actors.vpp_writer.apply.writer import VppObjectWriter
 from actors.vpp_writer.kinds import INTENT_KINDS, vpp_request_names
 from actors.vpp_writer.kinds.call import NoVppAnswer
-from actors.vpp_writer.reconcile.ingress_gate import GATE_NEED
 from actors.vpp_writer.reconcile.livelock import LivelockDetector
 from actors.vpp_writer.reconcile.objects import ManagedObjects
+from actors.vpp_writer.reports import WriterReports
 from actors.vpp_writer.vpp.client import VppApiClient, VppApiGone
 from actors.vpp_writer.vpp.definitions import UnfitVppApi, VppApiDefinitions
 from bus.log import ProcessLog
@@ -28,8 +26,7 @@ from bus.subscriptions import StreamChange, StreamSynced
 from bus.watched_task import start_watched_task
 from schemas.config import NodeConfig
 from schemas.facts import VppEpochFact
-from schemas.requests import VPP_SILENT_REASON
-from schemas.words import INTENT_OWNERS, INTENT_WORD, intent_status_word
+from schemas.words import INTENT_OWNERS, INTENT_WORD
 
 _CONNECT_EVERY_S = 0.05
 _IDLE_TURN_S = 0.5
@@ -37,19 +34,7 @@ _CHANGES_MAX = 1000  # changes between two plans
 _RETRY_TURN_S = 0.1
 _DRIFT_TURN_S = 0.05
 _WATCH_EVERY_S = 0.25
-_LOG_EVERY_S = 1.0
-_NAMED_MAX = 5  # objects of one line of the log
 _PUBLISH_AFTER_S = 2.0  # without VPP for so long after the start, the statuses of an earlier life are replaced
-
-
-@dataclass
-class _TurnBurst:
-    """Turns that follow one another, for the log."""
-
-    started_at: float = 0.0
-    turns: int = 0
-    writes: int = 0
-    statuses: int = 0
 
 
 class WriterProcess:
@@ -61,13 +46,11 @@ class WriterProcess:
         self.messages = VppApiDefinitions(vpp_request_names(), directory)
         self.objects = ManagedObjects()
         self.journal = WriterJournal(directory / "journal")
-        self.journal_trouble = ""  # as it was said last
         self.contents = WriterJournalContents()  # what an earlier life has left
         self.synced: set[str] = set()
         self.takeovers: dict[str, Iterator[list[str]]] = {}  # owners whose first complete streams are being taken over
-        self.has_published = False
-        self.burst = _TurnBurst()
         self.livelock = LivelockDetector()
+        self.reports = WriterReports(self.objects, self.journal, peer, log)
         self.why = "VPP: not reached yet"
         # Keys of what was heard since all were said to wait; None: it is to be said of all.
         self.unreported: set[str] | None = None
@@ -100,7 +83,7 @@ class WriterProcess:
             self.objects.claims.set(held_object.owner, key, held_object.intent)
         life = self.contents.life
         self.log.info("journal", objects=len(self.contents.objects), epoch=life.epoch if life else 0)
-        self._report_journal()
+        self.reports.report_journal()
 
     async def _connected(self, api: VppApiClient) -> None:
         watching = start_watched_task(self._watch(api))
@@ -118,7 +101,7 @@ class WriterProcess:
             fact = VppEpochFact(
                 connected=True, epoch=writer.epoch, pid=life.pid, version=version, unavailable=unavailable
             )
-            self._publish_epoch(fact)
+            self.reports.publish_epoch(fact)
             for name in unavailable:
                 self.log.warning("unavailable", kind=name, why="VPP lacks messages of it")
             self.log.info("connected", pid=life.pid, epoch=writer.epoch, version=version)
@@ -139,13 +122,15 @@ class WriterProcess:
         writes, was_open = self.peer.counters["vpp_writes_total"], self.objects.gate.is_open
         more = await writer.step()
         if self.objects.gate.is_open and not was_open:
-            self._log_open_gate()
+            self.reports.log_open_gate()
         if not more:
             self.livelock.renew(len(self.objects.queue))
         self.contents.life = self.contents.life and VppLifeRecord(
             writer.epoch, self.contents.life.pid, self.contents.life.started, self.objects.suspects
         )
-        self._log_turn(self.peer.counters["vpp_writes_total"] - writes, self._publish_statuses(), more=more)
+        self.reports.log_turn(
+            self.peer.counters["vpp_writes_total"] - writes, self.reports.publish_statuses(), more=more
+        )
         if not more and drift.due(time.monotonic()) and (missing := await writer.check_drift(drift)):
             self.log.warning("drift", lost=len(missing), first=min(missing))
             self.livelock.renew(len(self.objects.queue))
@@ -158,43 +143,12 @@ class WriterProcess:
             soon = more or self.objects.failing or self.objects.gate.waiting
             await self._receive(_RETRY_TURN_S if soon else _IDLE_TURN_S)
 
-    def _log_open_gate(self) -> None:
-        """Packets are let in: after how long, and without what."""
-        objects = self.objects
-        self.log.info(
-            "packets let in",
-            after_ms=(time.monotonic() - objects.gate.closed_at) * 1000,
-            queued=len(objects.queue),
-            failing=sorted(objects.retries.keys)[:_NAMED_MAX],
-            unheard=sorted({*INTENT_OWNERS} - objects.claims.whole),
-        )
-
     def _may_go_on(self) -> bool:
         """Another step at once? Not for ever without anything new: then some a second."""
         detected_before = self.livelock.detected
         if not self.livelock.may_follow() and not detected_before:
             self.log.error("our bug", error="objects undo one another", first=next(iter(self.objects.queue), "-"))
         return not self.livelock.detected
-
-    def _log_turn(self, writes: int, statuses: int, *, more: bool) -> None:
-        """One line for all turns of a burst, or for each second of it."""
-        now = time.monotonic()
-        if not self.burst.turns:
-            self.burst.started_at = now
-        self.burst.turns += bool(writes or statuses)
-        self.burst.writes += writes
-        self.burst.statuses += statuses
-        if self.burst.turns and (not more or now - self.burst.started_at > _LOG_EVERY_S):
-            took_ms = (now - self.burst.started_at) * 1000
-            self.log.info(
-                "turn",
-                turns=self.burst.turns,
-                writes=self.burst.writes,
-                statuses=self.burst.statuses,
-                **self.objects.count(),
-                took_ms=took_ms,
-            )
-            self.burst = _TurnBurst()
 
     async def _receive(self, wait_s: float) -> None:
         """Takes in what owners say; an owner counts from its first complete stream on."""
@@ -212,8 +166,8 @@ class WriterProcess:
                 keys.append(event.key)
         self._enqueue(keys)
         self._continue_takeovers()
-        self._report_journal()
-        self._report_health()
+        self.reports.report_journal()
+        self.reports.report_health(self.why, self.api)
 
     def _continue_takeovers(self) -> None:
         """A slice of each owner's first complete stream: what is urgent does not wait for a long one's end."""
@@ -248,56 +202,15 @@ class WriterProcess:
         if why != self.why:
             self.log.info("no VPP", why=why)
         if not self.why:
-            self._publish_epoch(
+            self.reports.publish_epoch(
                 VppEpochFact(connected=False, epoch=self.contents.life.epoch if self.contents.life else 0)
             )
         self.why = why
-        if self.has_published or time.monotonic() - self.started_at > _PUBLISH_AFTER_S:
+        if self.reports.has_published or time.monotonic() - self.started_at > _PUBLISH_AFTER_S:
             self.objects.set_pending("VPP", self.unreported)
             self.objects.forget_unwanted()
             self.unreported = set()
-            self._publish_statuses()
-
-    def _publish_epoch(self, fact: VppEpochFact) -> None:
-        self.peer.publish("epoch", {"vpp": fact})
-        self.peer.counters["vpp_epoch"] = fact.epoch
-
-    def _publish_statuses(self) -> int:
-        """Says the statuses that have changed; the first time all of them. Returns how many."""
-        statuses, causes = self.objects.statuses, self.objects.causes
-        changes = statuses.take_changes()
-        if not self.has_published:
-            self.has_published = True
-            for owner in INTENT_OWNERS:
-                self.peer.publish(intent_status_word(owner), statuses.current.get(owner, {}))
-            return len(statuses)
-        for owner, rows in changes.items():
-            self.peer.update_rows(intent_status_word(owner), rows, causes)
-            for key in causes.keys() & rows.keys():
-                if rows[key] is None:
-                    del causes[key]
-        return sum(map(len, changes.values()))
-
-    def _report_journal(self) -> None:
-        """Without a journal a restart finds less of what VPP holds: whoever repairs the node has to know."""
-        before, self.journal_trouble = self.journal_trouble, self.journal.trouble
-        if before and not self.journal_trouble:
-            self.log.info("journal written again")
-        elif before != self.journal_trouble:
-            self.log.error("journal dropped", why=self.journal_trouble)
-
-    def _report_health(self) -> None:
-        waiting = (self.why,) if self.why else ()
-        if self.api is not None and not self.api.answers:
-            waiting = (VPP_SILENT_REASON,)
-        elif self.api is not None and self.objects.gate.waiting:
-            waiting = (f"{GATE_NEED}: {', '.join(self.objects.gate_obstacles(time.monotonic()))}",)
-        if self.journal.trouble:
-            waiting = (*waiting, f"journal: {self.journal.trouble}")
-        health.report_process_health(self.peer, waiting)
-        for name, number in self.objects.count().items():
-            self.peer.counters[name] = number
-        self.peer.counters["vpp_writes_total"] += 0
+            self.reports.publish_statuses()
 
     async def _watch(self, api: VppApiClient) -> None:
         """While calls wait for a VPP that does not answer, our loop is not stuck, and says what it waits for."""
@@ -309,7 +222,7 @@ class WriterProcess:
             if silent == api.answers:
                 silent = not api.answers
                 self.log.warning("VPP does not answer") if silent else self.log.info("VPP answers again")
-                self._report_health()
+                self.reports.report_health(self.why, self.api)
             if silent:
                 self.peer.progress += 1
                 if self.stop.is_set():
