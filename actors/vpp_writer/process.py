@@ -207,8 +207,8 @@ class WriterProcess:
             )
         self.why = why
         if self.reports.has_published or time.monotonic() - self.started_at > _PUBLISH_AFTER_S:
-            self.objects.set_pending("VPP", self.unreported)
-            self.objects.forget_unwanted()
+            self.objects.status_review.set_pending("VPP", self.unreported)
+            self.objects.status_review.forget_unwanted(self.objects.held)
             self.unreported = set()
             self.reports.publish_statuses()
 

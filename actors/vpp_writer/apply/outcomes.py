@@ -78,7 +78,7 @@ class WriteOutcomes:
         objects, generation = self._objects, self._generations[key]
         held_object = self.unfinished[key]
         if isinstance(result, IntentRejected):
-            objects.set_status(held_object.owner, key, RejectedStatus(generation, str(result)))
+            objects.status_review.set(held_object.owner, key, RejectedStatus(generation, str(result)))
             self._append_present(key)
         elif isinstance(result, Exception):
             self.write_failed(key, IntentClaim(held_object.owner, held_object.intent), result)
@@ -88,7 +88,7 @@ class WriteOutcomes:
             objects.hold(key, held_object)
             self._records.append(write_succeeded_record(key, held_object))
             objects.suspects.pop(key, None)
-            objects.set_status(held_object.owner, key, held_object_status(generation, self.epoch, result))
+            objects.status_review.set(held_object.owner, key, held_object_status(generation, self.epoch, result))
         del self.unfinished[key]
 
     def all_writes_succeeded(self, objects: Mapping[str, HeldObject], parts: Collection[SharedIntentPart]) -> None:

@@ -108,7 +108,7 @@ class RankWriter:
         lacking = [message for message in kind.messages if not self._api.supports(message)]
         if lacking:
             reason = f"VPP lacks {', '.join(lacking)}"
-            self._objects.set_status(claim.owner, key, RejectedStatus(value_fingerprint(claim.intent), reason))
+            self._objects.status_review.set(claim.owner, key, RejectedStatus(value_fingerprint(claim.intent), reason))
             return False
         self._available.add(kind)
         return True

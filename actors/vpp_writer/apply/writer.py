@@ -70,7 +70,6 @@ class VppObjectWriter:
         if not objects.has_work(time.monotonic()):
             await self._remove_orphans()
         objects.confirm_statuses(self.epoch)
-        objects.forget_unwanted()
         await self._keep_journal_short()
         return worked
 

@@ -11,5 +11,6 @@ ingress_gate  in a new VPP packets come in when all else is there
 cycles        objects that would wait for one another for ever
 retry         when a failed object is tried again
 livelock      how many steps may follow one another
+status_review  statuses that may not be what they should, looked at again
 statuses      the status of every intent, by owner, and which have changed
 """

@@ -19,11 +19,12 @@ from actors.vpp_writer.reconcile.held import HeldInventory, HeldObject, SuspectI
 from actors.vpp_writer.reconcile.ingress_gate import GATE_NEED, GateOutlook, IngressGate, is_gated
 from actors.vpp_writer.reconcile.plan import WritePlan, make_write_plan
 from actors.vpp_writer.reconcile.retry import WriteRetries, WriterPresentTime
-from actors.vpp_writer.reconcile.statuses import WriterStatuses, held_object_status
+from actors.vpp_writer.reconcile.status_review import StatusReview
+from actors.vpp_writer.reconcile.statuses import WriterStatuses
 from actors.vpp_writer.reconcile.work_queue import WriterWorkQueue
 from schemas.codec import value_fingerprint
 from schemas.intents import Intent
-from schemas.statuses import AppliedStatus, FailedStatus, IntentStatus, PendingStatus, RejectedStatus
+from schemas.statuses import AppliedStatus, FailedStatus, PendingStatus, RejectedStatus
 
 _SUSPECT_LIVES = 2  # so many lives of VPP ended while an object was being written: it is not written again
 
@@ -37,11 +38,11 @@ class ManagedObjects:
         self.queue = WriterWorkQueue()
         self.retries = WriteRetries()
         self.statuses = WriterStatuses()
+        self.status_review = StatusReview(self.claims, self.statuses)
         self.gate = IngressGate()
         self.suspects: dict[str, SuspectIntent] = {}
         self.causes: dict[str, str] = {}  # by key: what its claim came from last
         self._lingering: set[str] = set()  # not wanted any more, but needed by what is held
-        self._review: set[str] = set()  # keys whose statuses may not be what they should
         self._rejected_for: dict[str, set[str]] = {}  # by key of a cycle: who was rejected because of it
 
     # --- what VPP holds
@@ -82,7 +83,7 @@ class ManagedObjects:
         """VPP does not hold the object any more, nor what needed it and could not be deleted. Returns all these."""
         if not self.inventory.dependants.is_needed(key):
             self.inventory.remove(key)
-            self._review.add(key)
+            self.status_review.doubtful.add(key)
             return {key}
         return self.lose([key])
 
@@ -91,7 +92,7 @@ class ManagedObjects:
         missing = self.inventory.needing(keys)
         for key in missing:
             self.inventory.remove(key)
-        self._review |= missing
+        self.status_review.doubtful |= missing
         self.queue.add(missing)
         return missing
 
@@ -99,7 +100,7 @@ class ManagedObjects:
         """A new VPP holds nothing."""
         self.queue.add(self.held)
         self.queue.add(self.claims.effective)
-        self._review.update(self.queue)
+        self.status_review.doubtful.update(self.queue)
         self.inventory = HeldInventory()
         self._lingering.clear()
         self._rejected_for.clear()
@@ -120,19 +121,19 @@ class ManagedObjects:
         if self.claims.contested:
             self._refuse(key)
         if claim is None:
-            self._review.add(key)
+            self.status_review.doubtful.add(key)
             return None
         owner, intent = claim.owner, claim.intent
         self._keep_equal(key, claim)
         try:
             INTENT_KINDS[type(intent)].check(intent)
         except IntentRejected as never:
-            self.set_status(owner, key, RejectedStatus(value_fingerprint(intent), str(never)))
+            self.status_review.set(owner, key, RejectedStatus(value_fingerprint(intent), str(never)))
             return None
         if key in self.suspects and self._quarantined(key, claim):
             return None
         if key not in self.held and self.gate.holds_back(key, intent):
-            self.set_status(owner, key, PendingStatus(value_fingerprint(intent), (GATE_NEED,)))
+            self.status_review.set(owner, key, PendingStatus(value_fingerprint(intent), (GATE_NEED,)))
             return None
         if self.failing and self.retries.blocked(key, value_fingerprint(intent), now):
             return None
@@ -144,7 +145,7 @@ class ManagedObjects:
         if present is None:
             return
         if present.intent is claim.intent or present.owner != claim.owner or present.intent == claim.intent:
-            self._review.add(key)
+            self.status_review.doubtful.add(key)
             if present.intent == claim.intent and key not in self.inventory.unconfirmed:
                 # What has failed was to delete it, or to change it to what is not wanted any more.
                 self.retries.forget(key)
@@ -155,10 +156,10 @@ class ManagedObjects:
     def _refuse(self, key: str) -> None:
         """Tells the owners whose claims do not count; of a shared kind the same claim does."""
         for owner, refused, winner in self.claims.refused(key):
-            self._review.add(key)
+            self.status_review.doubtful.add(key)
             effective = self.claims.effective[key].intent
             if not (INTENT_KINDS[type(effective)].shared and refused == effective):
-                self.set_status(owner, key, RejectedStatus(value_fingerprint(refused), f"owned by {winner}"))
+                self.status_review.set(owner, key, RejectedStatus(value_fingerprint(refused), f"owned by {winner}"))
             elif (status := self.statuses.get(winner, key)) is not None:
                 self.statuses.set(owner, key, status)
 
@@ -170,7 +171,7 @@ class ManagedObjects:
         if suspect.lives < _SUSPECT_LIVES:
             return False
         reason = f"VPP died {_SUSPECT_LIVES} times in a row while this was being written"
-        self.set_status(claim.owner, key, RejectedStatus(generation, reason))
+        self.status_review.set(claim.owner, key, RejectedStatus(generation, reason))
         return True
 
     # --- packets are let in
@@ -232,9 +233,11 @@ class ManagedObjects:
             for link in cycle:
                 self._rejected_for.setdefault(link, set()).add(key)
             if cycle:
-                self.set_status(claim.owner, key, RejectedStatus(generation, f"needs itself: {' needs '.join(cycle)}"))
+                self.status_review.set(
+                    claim.owner, key, RejectedStatus(generation, f"needs itself: {' needs '.join(cycle)}")
+                )
             else:
-                self.set_status(claim.owner, key, PendingStatus(generation, tuple(sorted(missing))))
+                self.status_review.set(claim.owner, key, PendingStatus(generation, tuple(sorted(missing))))
         return missing
 
     def _hoped_for(self, key: str) -> Intent | None:
@@ -251,13 +254,13 @@ class ManagedObjects:
         """The object's calls failed: it is tried again later."""
         generation = value_fingerprint(claim.intent)
         due = self.retries.failed(key, generation, now.monotonic_s)
-        self.set_status(claim.owner, key, FailedStatus(generation, reason, now.wall_time_of(due)))
+        self.status_review.set(claim.owner, key, FailedStatus(generation, reason, now.wall_time_of(due)))
 
     def postpone(self, key: str, claim: IntentClaim, reason: str, now: float) -> None:
         """What the object needs is made by others and is not there yet: it is looked for again later."""
         generation = value_fingerprint(claim.intent)
         self.retries.failed(key, generation, now)
-        self.set_status(claim.owner, key, PendingStatus(generation, (reason,)))
+        self.status_review.set(claim.owner, key, PendingStatus(generation, (reason,)))
 
     @property
     def failing(self) -> int:
@@ -266,50 +269,10 @@ class ManagedObjects:
 
     # --- what is said of it
 
-    def set_status(self, owner: str, key: str, status: IntentStatus | None) -> None:
-        """A status as it is now; None: the object is neither wanted nor held. Those who share it hear it too."""
-        self.statuses.set(owner, key, status)
-        claim = self.claims.effective.get(key) if self.claims.contested else None
-        if claim is not None and claim.owner == owner and INTENT_KINDS[type(claim.intent)].shared:
-            for sharer, intent, _ in self.claims.refused(key):
-                if intent == claim.intent:
-                    self.statuses.set(sharer, key, status)
-
     def confirm_statuses(self, epoch: int) -> None:
-        """Statuses of what is held as it is wanted: after a restart of this process, or a wish that was taken back."""
-        for key in self._review:
-            present, claim = self.held.get(key), self.claims.get(key)
-            if claim is None:
-                continue
-            if present is not None and claim.intent == present.intent:
-                status = held_object_status(value_fingerprint(present.intent), epoch, present.details)
-                self.set_status(claim.owner, key, status)
-            elif present is None and isinstance(self.statuses.get(claim.owner, key), AppliedStatus):
-                # What has been said was of an earlier life of the object.
-                missing = self.inventory.missing(INTENT_KINDS[type(claim.intent)].needs(claim.intent))
-                self.set_status(claim.owner, key, PendingStatus(value_fingerprint(claim.intent), tuple(missing)))
-
-    def set_pending(self, reason: str, keys: Iterable[str] | None = None) -> None:
-        """VPP is not there: these (None: everything) wait for it."""
-        for key in keys if keys is not None else list(self.claims.effective):
-            claim = self.claims.get(key)
-            self._review.add(key)
-            if claim is not None and not isinstance(self.statuses.get(claim.owner, key), RejectedStatus):
-                self.set_status(claim.owner, key, PendingStatus(value_fingerprint(claim.intent), (reason,)))
-
-    def forget_unwanted(self) -> None:
-        """Statuses of objects that are neither claimed by that owner nor held go."""
-        review, self._review = self._review, set()
-        for owner, key in [(owner, key) for key in review for owner in self.statuses.owners]:
-            if self.statuses.get(owner, key) is not None and not self._concerns(owner, key):
-                self.set_status(owner, key, None)
-
-    def _concerns(self, owner: str, key: str) -> bool:
-        """Does the owner claim the object, or VPP hold it as the owner's?"""
-        claim, present = self.claims.get(key), self.held.get(key)
-        is_claimed = claim is not None and claim.owner == owner
-        is_held = present is not None and present.owner == owner
-        return is_claimed or is_held or any(refused == owner for refused, _, _ in self.claims.refused(key))
+        """Statuses of what is held as it is wanted are said, and of what is neither wanted nor held go."""
+        self.status_review.confirm(self.inventory, epoch)
+        self.status_review.forget_unwanted(self.held)
 
     def count(self) -> dict[str, int]:
         """How many objects are in which state, and how many VPP holds."""

@@ -152,7 +152,7 @@ class Model:
         if self.objects.wait_for_needs(key, claim):
             return False
         self.objects.hold(key, HeldObject(claim.owner, claim.intent))
-        self.objects.set_status(claim.owner, key, AppliedStatus(value_fingerprint(claim.intent), 1))
+        self.objects.status_review.set(claim.owner, key, AppliedStatus(value_fingerprint(claim.intent), 1))
         return True
 
     def want(self, intents: Iterable[Intent], owner: str = "guard") -> int:
@@ -253,7 +253,7 @@ def test_the_first_owner_keeps_a_key_and_the_other_is_told() -> None:
     assert model.objects.held[LOOP.key].owner == "routing"
     assert model.objects.statuses.get("cni", LOOP.key) == RejectedStatus(value_fingerprint(LOOP), "owned by routing")
     model.want([], owner="routing")
-    model.objects.forget_unwanted()
+    model.objects.status_review.forget_unwanted(model.objects.held)
     claim = model.objects.claims.get(LOOP.key)
     assert claim is not None
     assert claim.owner == "cni"
@@ -276,7 +276,6 @@ def test_a_shared_object_stays_until_its_last_owner_leaves_it() -> None:
     assert model.objects.statuses.get("cni", TABLE.key) == applied
     assert model.want([], owner="guard") == 0, "the other still needs it"
     model.objects.confirm_statuses(1)
-    model.objects.forget_unwanted()
     assert model.objects.statuses.get("guard", TABLE.key) is None
     assert model.objects.statuses.get("cni", TABLE.key) == applied
     model.want([], owner="cni")
