@@ -37,6 +37,7 @@ process_start  when a process started: with its id, which process it is
 log            one structured line on stderr for a batch of work
 whole_files    files that are written whole, or not at all
 descriptors    how many files this process may have open, and has
+shortage       errors that say only that descriptors, memory or threads have run short (pure)
 sockets        the sockets of broker and client
 connection_limit  closes the broker's entrance while descriptors are left
 entrance       looks whether clients can come in, and mends what can be mended

@@ -8,6 +8,7 @@ from typing import Any
 
 from bus.log import ProcessLog
 from bus.peer import BusPeer
+from bus.shortage import is_shortage
 from bus.watched_task import start_watched_task
 from schemas.config import NodeConfig
 from schemas.facts import VppProcessFact
@@ -52,6 +53,9 @@ from vppd_guard.vpp.log_tail import VppLogTail
 _HEARTBEAT_S = 0.5
 _TAKING = TAKEOVER_STATES[:-1]
 _WAITS = {GuardState.RESTING: guard_rest_s, GuardState.RETRYING: guard_retry_s}
+_OUTLAST_SHORTAGE = (GuardState.START, GuardState.RUNNING, GuardState.LOST)
+_OUTLAST_SHORTAGE_IF_ADOPTED = (GuardState.UP, GuardState.CONFIGURED)
+_SHORTAGE_PAUSE_S, _SHORTAGE_TOLD_EVERY_S = 1.0, 60.0
 _NEVER_CUT_SHORT = (GuardState.START, GuardState.RESTORING)  # both are quick, and half of either is worse than none
 # Class that an action has returned or raised -> event. Other returns are DONE, other exceptions FAILED.
 _EVENTS: dict[type[object], GuardEvent] = {
@@ -100,6 +104,30 @@ class UplinkGuard:
         """Forwards a signal to VPP."""
         self.context.vpp.signal(number)
 
+    async def _act(self) -> GuardHolding | None:
+        """Runs the action of the present state.
+
+        Where VPP may forward, want of descriptors, memory or threads in this process is no reason to give anything
+        back: the action is run again until it can look.
+        """
+        told_at = -_SHORTAGE_TOLD_EVERY_S
+        while True:
+            try:
+                return await self._action()
+            except (OSError, RuntimeError, MemoryError) as error:
+                if not is_shortage(error) or not self._outlasts_shortage():
+                    raise
+                self.context.peer.waiting = (f"{self.life.state.value}: cannot look, tries again: {error}",)
+                if time.monotonic() - told_at >= _SHORTAGE_TOLD_EVERY_S:
+                    told_at = time.monotonic()
+                    self.context.log.warning("cannot look, tries again", state=self.life.state.value, why=error)
+            await asyncio.sleep(_SHORTAGE_PAUSE_S)
+
+    def _outlasts_shortage(self) -> bool:
+        """Does the present state go on when its action fails for want of descriptors, memory or threads?"""
+        adopted = isinstance(self.holding, GuardHoldingUp) and self.holding.taken_at is None
+        return self.life.state in _OUTLAST_SHORTAGE or (adopted and self.life.state in _OUTLAST_SHORTAGE_IF_ADOPTED)
+
     def _action(self) -> Awaitable[GuardHolding | None]:
         """The action of the present state. An action that returns None leaves the holding as it is."""
         context, life = self.context, self.life
@@ -136,7 +164,7 @@ class UplinkGuard:
 
     async def _run_action(self, stop: asyncio.Event, handover: asyncio.Event) -> GuardEvent:
         """Runs the state's action. VPP's end and the orders to stop and to hand over cut it short."""
-        action: asyncio.Future[Any] = asyncio.ensure_future(self._action())
+        action: asyncio.Future[Any] = asyncio.ensure_future(self._act())
         watched: dict[asyncio.Future[Any], GuardEvent] = {}
         if self.life.state not in _NEVER_CUT_SHORT:
             watched[asyncio.ensure_future(stop.wait())] = GuardEvent.STOP
@@ -178,6 +206,9 @@ class UplinkGuard:
             self.reason = self.trouble
         if life.state is GuardState.RUNNING or event is GuardEvent.STOP:
             self.reason = ""
+        if life.state is GuardState.RUNNING:
+            self.context.peer.counters["takeovers"] += 1
+        self._keep_descriptors_back()
         self.handed_over = event is GuardEvent.HANDOVER
         if was.state in _TAKING and life.failures > was.failures:
             self._blame_drivers()
@@ -200,6 +231,13 @@ class UplinkGuard:
         )
         if not self.handed_over:  # what has been said holds until the next guard says something else
             self._publish()
+
+    def _keep_descriptors_back(self) -> None:
+        """A restore may use what has been kept back for it."""
+        if self.life.state is GuardState.RESTORING:
+            self.context.reserve.release()
+        elif self.life.state in (GuardState.PREFLIGHT, GuardState.RUNNING):
+            self.context.reserve.fill()
 
     def _blame_drivers(self) -> None:
         """An automatically chosen driver that did not get there makes way for the next."""

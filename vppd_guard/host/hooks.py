@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bus.log import ProcessLog
+from bus.shortage import is_shortage
 
 _LIMIT_S = 10.0
 _TERM_S = 0.5  # from SIGTERM to SIGKILL
+_SHORTAGE_PAUSE_S = 0.5
 _DRAIN_S = 0.2  # for the last words of a script that has ended while children of it hold its output
 LINES_MAX = 200
 LINE_MAX = 500
@@ -56,7 +58,8 @@ async def run_host_hook(
         return HostHookResult(ran=False)
     started = time.monotonic()
     try:
-        child, output, transport = await _start(["/bin/bash", "-c", render(script), point.value, *names])
+        command = ["/bin/bash", "-c", render(script), point.value, *names]
+        child, output, transport = await _start_within(limit_s, command)
     except (OSError, ValueError) as error:
         log.warning("hook not run", point=point.value, why=error)
         return HostHookResult(ran=False)
@@ -73,6 +76,20 @@ async def run_host_hook(
     outcome = {"why": f"not done within {limit_s:g} s: ended"} if late else {"code": child.returncode}
     write("hook", point=point.value, took_ms=result.took_s * 1000, **outcome)
     return result
+
+
+async def _start_within(
+    limit_s: float, command: Sequence[str]
+) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader, asyncio.BaseTransport]:
+    """As `_start`; want of descriptors, memory or threads is waited out for at most so long."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        try:
+            return await _start(command)
+        except OSError as error:
+            if not is_shortage(error) or time.monotonic() >= deadline:
+                raise
+        await asyncio.sleep(_SHORTAGE_PAUSE_S)
 
 
 async def _start(

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from bus import whole_files
+from bus.shortage import raise_shortage
 from vppd_guard.host_services.host import HostReader
 from vppd_guard.undo.records import FileWrittenRecord
 from vppd_guard.undo.step import LinuxStep
@@ -23,7 +24,10 @@ def place_host_file_step(host: HostReader, path: str, text: str, then: tuple[str
 
 
 def undo_host_file(record: FileWrittenRecord, host: HostReader) -> str:
-    """Puts back the former content. Returns "" or why the file is left as it is, in words. Blocking."""
+    """Puts back the former content. Returns "" or why the file is left as it is, in words. Blocking.
+
+    Raises OSError: nothing can be done just now, for want of descriptors or memory.
+    """
     path = host.path(record.path)
     try:
         now = _content(path)
@@ -36,6 +40,7 @@ def undo_host_file(record: FileWrittenRecord, host: HostReader) -> str:
         else:
             whole_files.replace_file_whole(path, record.before, record.mode)
     except OSError as error:
+        raise_shortage(error)
         return f"{record.path}: {error.strerror or error}"
     return ""
 

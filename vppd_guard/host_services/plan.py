@@ -72,14 +72,24 @@ def host_file_steps(
 
 
 def undo_host_files(records: Iterable[UndoRecord], host: HostReader, complain: _Complain) -> None:
-    """Removes the files, newest first, then has services reload. Blocking, bounded; raises nothing."""
+    """Removes the files, newest first, then has services reload. Blocking, bounded.
+
+    Raises OSError: not all of it can be done just now, for want of descriptors or memory; the rest is.
+    """
+    shortage: OSError | None = None
     records_of_files = [record for record in records if isinstance(record, FileWrittenRecord)]
     for record in reversed(records_of_files):
-        complaint = undo_host_file(record, host)
+        try:
+            complaint = undo_host_file(record, host)
+        except OSError as error:
+            shortage = error
+            continue
         if complaint:
             complain(complaint)
     for words in reload_host_services(_services_of(records_of_files), host):
         complain(words)
+    if shortage is not None:
+        raise shortage
 
 
 def link_management_notes(links: Sequence[CapturedLink], host: HostReader) -> list[str]:

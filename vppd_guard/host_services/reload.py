@@ -42,7 +42,11 @@ def run_side_by_side(commands: Mapping[str, Sequence[str]], limit_s: float) -> l
         started: list[tuple[str, subprocess.Popen[bytes], int]] = []
         for name, words in commands.items():
             # A file, not a pipe: a child that lives on and holds a pipe would keep us waiting for its end.
-            output = os.memfd_create("told")
+            try:
+                output = os.memfd_create("told")
+            except OSError as error:
+                complaints.append(f"{name}: {error}")
+                continue
             try:
                 child = subprocess.Popen(
                     words, stdin=no_input, stdout=output, stderr=output, env=_ENVIRONMENT, start_new_session=True

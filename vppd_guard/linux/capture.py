@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from bus.shortage import raise_shortage
 from vppd_guard.linux import (
     addresses,
     clock,
@@ -73,7 +74,8 @@ def _pci(link: LinuxLink) -> str:
         if sysfs_identity != (str(link.index), link.mac):
             return ""
         pci_addresses = _PCI.findall(str((directory / "device").resolve(strict=True)))
-    except OSError:
+    except OSError as error:
+        raise_shortage(error)
         return ""
     return pci_addresses[-1] if pci_addresses else ""
 

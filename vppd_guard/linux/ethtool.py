@@ -9,6 +9,8 @@ import socket
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 
+from bus.shortage import raise_shortage
+
 _SIOCETHTOOL = 0x8946
 _GRINGS, _SRINGS, _GCHANNELS, _SCHANNELS = 0x10, 0x11, 0x3C, 0x3D
 _GSTRINGS, _GSSET_INFO, _GFEATURES, _SFEATURES = 0x1B, 0x37, 0x3A, 0x3B
@@ -30,10 +32,11 @@ def _ioctl(link: str, request: bytes) -> bytes:
 
 
 def _numbers(link: str, command: int) -> list[int]:
-    """Four maxima, then four values; empty: the driver has none."""
+    """Four maxima, then four values; empty: the driver has none. Raises OSError: it cannot be asked just now."""
     try:
         return list(struct.unpack("=9I", _ioctl(link, struct.pack("=I", command) + bytes(32))))[1:]
-    except OSError:
+    except OSError as error:
+        raise_shortage(error)
         return []
 
 
@@ -72,7 +75,8 @@ def ethtool_features(link: str) -> _Features:
         names = _names(link)
         blocks = -(-len(names) // _BLOCK_BITS)
         data = _ioctl(link, struct.pack("=II", _GFEATURES, blocks) + bytes(blocks * 16))
-    except OSError:
+    except OSError as error:
+        raise_shortage(error)
         return ()
     values = []
     for at, name in enumerate(names):
@@ -86,7 +90,7 @@ def ethtool_features(link: str) -> _Features:
 def apply_ethtool_settings(
     link: str, captured_channels: _NamedNumbers, captured_rings: _NamedNumbers, captured_features: _Features
 ) -> list[str]:
-    """Sets what differs. Returns what was refused, in words."""
+    """Sets what differs. Returns what was refused, in words. Raises OSError: the device cannot be asked just now."""
     return [
         *_apply_numbers(link, "queues", _SCHANNELS, ethtool_channels(link), captured_channels),
         *_apply_numbers(link, "rings", _SRINGS, ethtool_rings(link), captured_rings),
@@ -100,6 +104,7 @@ def _apply_numbers(link: str, quantity: str, command: int, present: _NamedNumber
     try:
         _set_numbers(link, command, numbers)
     except OSError as error:
+        raise_shortage(error)
         return [f"{quantity} {_words(numbers)}: {error.strerror}"]
     return []
 
@@ -122,6 +127,7 @@ def _apply_features(link: str, captured: Mapping[str, bool]) -> list[str]:
         names = _names(link)
         _ioctl(link, _feature_request(names, changed))
     except OSError as error:
+        raise_shortage(error)
         return [*problems, *(f"offload {name}: {error.strerror}" for name in changed)]
     return problems
 

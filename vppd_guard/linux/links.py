@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bus.shortage import raise_shortage
 from vppd_guard.linux.attributes import (
     AF_INET6,
     NETLINK_NESTED,
@@ -97,7 +98,7 @@ def all_linux_links(netlink: NetlinkSocket) -> list[LinuxLink]:
 
 
 def linux_link_named(netlink: NetlinkSocket, name: str) -> LinuxLink:
-    """The link of that name. Raises NoSuchLink."""
+    """The link of that name. Raises NoSuchLink, and OSError: the kernel cannot say just now."""
     try:
         link = _decoded(
             netlink.query(
@@ -105,6 +106,7 @@ def linux_link_named(netlink: NetlinkSocket, name: str) -> LinuxLink:
             )
         )
     except OSError as error:
+        raise_shortage(error)
         raise NoSuchLink(f"{name}: no such link") from error
     return link
 

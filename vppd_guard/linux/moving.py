@@ -109,6 +109,13 @@ def is_captured_link_here(captured: CapturedLink) -> bool:
         return links.find_captured_link(links.all_linux_links(netlink), captured) is not None
 
 
+def is_captured_link_in_netns(netns: str, captured: CapturedLink) -> bool:
+    """Is the captured link in the named namespace? Raises OSError."""
+    return namespaces.netns_exists(netns) and namespaces.run_inside_netns(
+        netns, lambda: is_captured_link_here(captured)
+    )
+
+
 def _has_link(name: str) -> bool:
     with NetlinkSocket() as netlink:
         return any(link.name == name for link in links.all_linux_links(netlink))

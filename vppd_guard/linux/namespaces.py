@@ -7,8 +7,9 @@ guard's event loop believe that the guard itself was told to end.
 import ctypes
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -77,17 +78,21 @@ def _create(name: str) -> None:
 
 
 def _inside(path: Path, work: Callable[[], T]) -> T:
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    destination = os.open(path, os.O_RDONLY)
-    try:
+    with _opened("/proc/thread-self/ns/net") as home, _opened(path) as destination:
         _check(_libc.setns(destination, CLONE_NEWNET), f"setns {path}")
         try:
             return work()
         finally:
             _check(_libc.setns(home, CLONE_NEWNET), "setns")
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[int]:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        yield handle
     finally:
-        os.close(destination)
-        os.close(home)
+        os.close(handle)
 
 
 def _mount(source: str, target: str, flags: int) -> None:

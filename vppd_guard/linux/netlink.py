@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from bus.shortage import is_shortage
 from vppd_guard.linux.attributes import netlink_text, parse_netlink_attributes
 
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_DUMP = 0x1, 0x4, 0x300
@@ -50,6 +51,7 @@ class NetlinkSocket:
         for option in (_NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK):
             self._socket.setsockopt(_SOL_NETLINK, option, 1)
         self._sequence = 0
+        self.shortage: OSError | None = None  # the last change that the kernel had too little memory for
 
     def __enter__(self) -> Self:
         return self
@@ -122,6 +124,8 @@ class NetlinkSocket:
             for kind, flags, sequence, body in self._received():
                 if kind == _NLMSG_ERROR and sequence >= first:
                     results[sequence] = _error(body, flags)
+        shortages = (error for error in results.values() if error is not None and is_shortage(error))
+        self.shortage = next(shortages, self.shortage)
         return [results[sequence] for sequence in range(first, self._sequence + 1)]
 
     def _packed(self, request: NetlinkRequest) -> bytes:

@@ -6,6 +6,7 @@ Source: linux/nexthop.h.
 import struct
 from collections.abc import Sequence
 
+from bus.shortage import raise_shortage
 from vppd_guard.linux.attributes import (
     netlink_ip_text,
     netlink_number,
@@ -30,7 +31,8 @@ def read_link_nexthops(netlink: NetlinkSocket, index: int) -> list[LinuxNexthop]
     """The objects of the link, then the groups with such a member."""
     try:
         bodies = netlink.dump(_RTM_GETNEXTHOP, _HEAD.pack(0, 0, 0, 0, 0))
-    except OSError:
+    except OSError as error:
+        raise_shortage(error)
         return []  # a kernel before 5.3
     objects = [(body, parse_netlink_attributes(body[_HEAD.size :])) for body in bodies]
     single = [_decoded(body) for body, known in objects if netlink_number(known.get(_NHA_OIF, b"")) == index]

@@ -6,6 +6,7 @@ It goes on after failures, reports all of them at the end, and changes nothing t
 import errno
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from vppd_guard.linux import (
     addresses,
@@ -38,7 +39,10 @@ class CannotRestoreLink(OSError):
 
 
 def restore_captured_link(captured: CapturedLink) -> None:
-    """Gives the link all of its state back, whatever its name is now. Raises NoSuchLink, CannotRestoreLink."""
+    """Gives the link all of its state back, whatever its name is now.
+
+    Raises NoSuchLink, CannotRestoreLink, and OSError: for want of descriptors or memory it is not done yet.
+    """
     captured = age_captured_link(captured, clock.capture_time_now())
     with NetlinkSocket() as netlink:
         link = links.find_captured_link(links.all_linux_links(netlink), captured)
@@ -48,6 +52,8 @@ def restore_captured_link(captured: CapturedLink) -> None:
         _settings_that_come_first(settings)
         _reachability(settings)
         _the_rest(settings)
+        if netlink.shortage is not None:
+            raise netlink.shortage
     if settings.problems:
         raise CannotRestoreLink(captured.name, settings.problems)
 
@@ -59,9 +65,8 @@ def _settings_that_come_first(settings: LinkSettings) -> None:
     settings.set_master()
     settings.set_ipv6_token()
     settings.set_flags()
-    sysctl.apply_link_sysctls(
-        settings.link().name, settings.captured.sysctls
-    )  # what is refused is reported by the second time, below
+    with suppress(OSError):  # what is refused or cannot be done is reported by the second time, below
+        sysctl.apply_link_sysctls(settings.link().name, settings.captured.sysctls)
     if settings.captured.up:
         settings.stop_generating_addresses()
     settings.set_up_or_down()

@@ -7,6 +7,8 @@ import errno
 from collections.abc import Iterable
 from pathlib import Path
 
+from bus.shortage import raise_shortage
+
 _ROOT = Path("/proc/sys/net")
 _DIRECTORIES = ("ipv4/conf", "ipv4/neigh", "ipv6/conf", "ipv6/neigh", "mpls/conf")
 # Writing it makes a link-local address at once; netlink sets it without (see `settings.py`).
@@ -32,15 +34,19 @@ def read_link_sysctls(link: str) -> list[_Sysctl]:
 
 
 def get_link_sysctl(link: str, name: str) -> str | None:
-    """The value; None: there is none, as of a secret that was not set."""
+    """The value; None: there is none, as of a secret that was not set. Raises OSError: it cannot be read just now."""
     try:
         return _path(link, name).read_text().strip()
-    except OSError:
+    except OSError as error:
+        raise_shortage(error)
         return None
 
 
 def apply_link_sysctls(link: str, settings: Iterable[_Sysctl]) -> list[str]:
-    """Writes the settings that differ. Returns what was refused, in words; what nobody may write is left alone."""
+    """Writes the settings that differ. Returns what was refused, in words; what nobody may write is left alone.
+
+    Raises OSError: one cannot be read or written just now.
+    """
     problems = []
     for name, value in settings:
         if get_link_sysctl(link, name) == value:
@@ -48,6 +54,7 @@ def apply_link_sysctls(link: str, settings: Iterable[_Sysctl]) -> list[str]:
         try:
             _path(link, name).write_text(value)
         except OSError as error:
+            raise_shortage(error)
             if error.errno not in _LEFT_ALONE:
                 problems.append(f"sysctl {name} = {value}: {error.strerror}")
     return problems

@@ -1,11 +1,11 @@
 """Edge: Linux's side of the host tap, configured as the uplink was, read, and corrected."""
 
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_interface
 from pathlib import Path
 
+from bus.shortage import raise_shortage
 from vppd_guard.linux import (
     addresses,
     clock,
@@ -51,13 +51,15 @@ def tap_link_index(name: str) -> int:
 def configure_host_tap(plan: TapPlan) -> int:
     """Gives Linux's side of the host tap the state of the uplink. Returns its index.
 
-    Raises NoSuchLink, CannotRestoreLink.
+    Raises NoSuchLink, CannotRestoreLink, OSError.
     """
     plan = replace(plan, captured=age_captured_link(plan.captured, clock.capture_time_now()))
     captured = plan.captured
     if any(ip_interface(a.address).version == 6 for a in captured.addresses):
-        with suppress(OSError):
+        try:
             Path(f"/proc/sys/net/ipv6/conf/{captured.name}/disable_ipv6").write_text("0")
+        except OSError as error:
+            raise_shortage(error)
     with NetlinkSocket() as netlink:
         index = links.linux_link_named(netlink, captured.name).index
         mtu = (links.IFLA_MTU, netlink_u32(plan.mtu))

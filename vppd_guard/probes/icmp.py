@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import Iterable
 
+from bus.shortage import raise_shortage
 from vppd_guard.probes.arp_nd import internet_checksum
 
 _ECHO = {4: (8, 0), 6: (128, 129)}  # request, reply
@@ -14,7 +15,10 @@ _TRY_EVERY_S = 0.1
 
 
 async def addresses_answering_ping(addresses: Iterable[tuple[str, str]], within_s: float) -> frozenset[str]:
-    """The addresses that answer within that time; `addresses`: (address, interface) each, all pinged at once."""
+    """The addresses that answer within that time; `addresses`: (address, interface) each, all pinged at once.
+
+    Raises OSError: none can be pinged just now, for want of descriptors or memory.
+    """
     targets = list(addresses)
     replies = await asyncio.gather(*(_address_answers(address, interface, within_s) for address, interface in targets))
     return frozenset(address for (address, _), yes in zip(targets, replies, strict=True) if yes)
@@ -48,7 +52,8 @@ def _ping(address: str, interface: str) -> bool:
                 message = data[(data[0] & 0xF) * 4 :] if version == 4 else data
                 if message[0] == reply and message.endswith(nonce):
                     return True
-    except OSError:
+    except OSError as error:
+        raise_shortage(error)
         time.sleep(_TRY_EVERY_S)  # no route or no link yet; a worker thread may wait
     return False
 

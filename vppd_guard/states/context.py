@@ -20,6 +20,7 @@ from vppd_guard.states.holding import GuardHolding
 from vppd_guard.undo.executor import LinuxStepExecutor
 from vppd_guard.undo.journal import UndoJournal
 from vppd_guard.undo.records import UndoRecord, UplinkCapturedRecord
+from vppd_guard.undo.reserve import DescriptorReserve
 from vppd_guard.undo.step import LinuxStep, run_undoable_step
 from vppd_guard.uplink.rendering import rendered_hook_script, vpp_startup_files
 from vppd_guard.uplink.uplinks import DrivenUplink, uplinks_main_first
@@ -40,6 +41,7 @@ class GuardContext:
         self.journal, self.history = UndoJournal(directory), GuardHistory(directory)
         self.machine = HostMachine()
         self.executor = LinuxStepExecutor()
+        self.reserve = DescriptorReserve()
         self.dry_runs = VppDryRuns()
         self.vpp = VppSupervisor(config.vpp_run / "vpp.log")
         self.failed_drivers = FailedUplinkDrivers()

@@ -3,12 +3,13 @@
 VPP must have ended: its taps hold the names of the links. All of it is idempotent, and goes on after failures.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyroute2.netlink.exceptions import NetlinkError
 
+from bus.shortage import is_shortage
 from vppd_guard.drivers import pci
 from vppd_guard.drivers.machine import HostMachine
 from vppd_guard.host_services.host import HostReader
@@ -37,6 +38,7 @@ class UndoReplayResult:
 
     problems: list[str] = field(default_factory=list)  # what could not be undone
     lost_devices: list[str] = field(default_factory=list)  # uplinks whose device has disappeared
+    is_unfinished: bool = False  # what could not be undone just now can be, later: it is not to be forgotten
     notes: list[str] = field(default_factory=list)  # what is left as it is, and no harm
 
 
@@ -49,6 +51,7 @@ def undo_records(records: Sequence[UndoRecord], machine: HostMachine, host: Host
     links = {record.uplink.name: record.uplink for record in uplinks_in_undo_records(records)}
     if rebooted := _captured_before_boot(links.values()):
         result.notes.append(f"{', '.join(links)}: taken before the machine was booted: left as it is now")
+    stranded: set[str] = set()  # links that are where they were moved, or may be
     for record in () if rebooted else reversed(records):
         try:
             match record:
@@ -59,10 +62,17 @@ def undo_records(records: Sequence[UndoRecord], machine: HostMachine, host: Host
                 case DriverBoundRecord():
                     pci.restore_kernel_driver(machine, record)
                 case UplinkCapturedRecord():
-                    _restore_uplink(record, result)
+                    _restore_uplink(record, result, stranded)
         except (OSError, NetlinkError) as error:
             result.problems.append(f"{_in_words(record)}: {error}")
-    undo_host_files(records, host, result.notes.append)
+            if isinstance(record, LinkMovedRecord):
+                stranded.add(record.name)
+            result.is_unfinished |= is_shortage(error) or isinstance(record, LinkMovedRecord)
+    try:
+        undo_host_files(records, host, result.notes.append)
+    except OSError as error:
+        result.problems.append(f"files of the host: {error}")
+        result.is_unfinished = True
     return result
 
 
@@ -72,7 +82,8 @@ def _captured_before_boot(links: Iterable[CapturedLink]) -> bool:
     return bool(boots) and not boots & {kernel_boot_id(), ""}
 
 
-def _restore_uplink(record: UplinkCapturedRecord, result: UndoReplayResult) -> None:
+def _restore_uplink(record: UplinkCapturedRecord, result: UndoReplayResult, stranded: Collection[str]) -> None:
+    """A link that is nowhere is lost; one that could not be brought back is not: why it was not is noted already."""
     try:
         if record.driver == "af_xdp":
             detach_link_xdp(record.uplink)
@@ -81,7 +92,8 @@ def _restore_uplink(record: UplinkCapturedRecord, result: UndoReplayResult) -> N
             f"not as it was: {text}" for text in link_differences(record.uplink, capture_link(record.uplink.name))
         ]
     except NoSuchLink:
-        result.lost_devices.append(record.uplink.name)
+        if record.uplink.name not in stranded:
+            result.lost_devices.append(record.uplink.name)
     except CannotRestoreLink as error:
         result.problems += [f"{error.name}: {problem}" for problem in error.problems]
 

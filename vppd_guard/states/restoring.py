@@ -20,7 +20,10 @@ _TRIES_MAX = 3  # then what cannot be undone is reported, and life goes on witho
 
 
 async def run_guard_state(context: GuardContext, life: GuardLife, holding: GuardHolding) -> None:
-    """Linux has its links back, as they were."""
+    """Linux has its links back, as they were.
+
+    Raises UplinkDeviceGone, and GuardActionFailed: not all is undone; what can be undone later is tried for ever.
+    """
     began_at = time.monotonic()
     if isinstance(holding, GuardHoldingUp):
         await _look_once_more(context, holding)
@@ -29,6 +32,8 @@ async def run_guard_state(context: GuardContext, life: GuardLife, holding: Guard
     host = HostReader(context.config.host_root)
     result = await context.executor.run(_RESTORE_S_MAX, undo_records, records, context.machine, host)
     _report(context, result)
+    if result.is_unfinished:
+        raise GuardActionFailed("; ".join(result.problems))
     if result.lost_devices:
         raise UplinkDeviceGone(f"{', '.join(result.lost_devices)}: no such device any more")
     if result.problems and life.retries < _TRIES_MAX:

@@ -26,12 +26,12 @@ async def run_guard_state(
 ) -> None:
     """Looks every second.
 
-    Raises VppNotForwarding: VPP is to blame for silence; UplinkDeviceGone: an uplink has disappeared.
+    Raises VppNotForwarding: VPP is to blame for silence; UplinkDeviceGone: an uplink has disappeared; and OSError: it
+    cannot look. Begun again after that it knows of no silence, for time without a look says nothing.
 
     What others change on the host taps is followed meanwhile; `on_change` is given the holding with it. The writer's
     statuses are read, so that nothing piles up.
     """
-    context.peer.counters["takeovers"] += 1
     following = TapFollowing(context, holding, on_change)
     watch = ForwardingWatch.begin(following.asked(), context.config.forward_wait_s, time.monotonic())
     moved = moved_links(context.journal.read())

@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection
 from functools import partial
 
+from bus.shortage import raise_shortage
 from vppd_guard.linux import namespaces
 from vppd_guard.linux.captured import link_default_gateway, uplink_wire_source
 from vppd_guard.probes import arp_nd
@@ -14,7 +15,10 @@ _WIRE_ANSWER_S_MAX = 0.6
 
 
 async def uplink_gateways_answer(vpp_netns: str, uplink: DrivenUplink, addresses: Collection[str]) -> bool | None:
-    """Does one of the uplink's gateways, if it is among `addresses`, tell its MAC? None: none can be asked."""
+    """Does one of the uplink's gateways, if it is among `addresses`, tell its MAC? None: none can be asked.
+
+    Raises OSError: the guard cannot ask just now, for want of descriptors or memory.
+    """
     return await asyncio.to_thread(_gateways_answer, vpp_netns, uplink, addresses)
 
 
@@ -30,7 +34,8 @@ def _gateways_answer(vpp_netns: str, uplink: DrivenUplink, addresses: Collection
             )
             try:
                 return namespaces.run_inside_netns(vpp_netns, ask)
-            except OSError:
+            except OSError as error:
+                raise_shortage(error)
                 return None
     return None
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bus.process_start import process_start_ticks
+from bus.shortage import raise_shortage
 from vppd_guard.linux.namespaces import CLONE_NEWNET, NETNS_DIRECTORY
 
 _STOP_S_MAX = 0.7  # from SIGINT to SIGKILL: the guard itself has to end within 2 s
@@ -105,7 +106,12 @@ def start_vpp_process(launch: VppLaunch, log: Path) -> VppInstance:
         raise OSError(f"{launch.binary}: {error}") from error
     finally:
         os.close(handle)
-    return VppInstance(child.pid, process_start_ticks(child.pid), child)
+    try:
+        return VppInstance(child.pid, process_start_ticks(child.pid), child)
+    except OSError:  # a VPP whose end would not be noticed must not have a NIC
+        child.kill()
+        child.wait()
+        raise
 
 
 def _in_namespace(handle: int, *, survives: bool) -> Callable[[], None]:
@@ -123,7 +129,7 @@ def _in_namespace(handle: int, *, survives: bool) -> Callable[[], None]:
 
 
 def adopt_vpp_process(pid: int, since: int) -> VppInstance | None:
-    """The VPP of an earlier guard; None: it does not run any more."""
+    """The VPP of an earlier guard; None: it does not run any more. Raises OSError: that cannot be seen just now."""
     if not since or process_start_ticks(pid) != since:
         return None
     try:
@@ -146,10 +152,12 @@ def _end_reason(code: int) -> str:
 
 
 def find_vpp_by_conf(conf: Path) -> VppInstance | None:
-    """The VPP that runs with this startup.conf, whoever started it."""
+    """The VPP that runs with this startup.conf, whoever started it. Raises OSError: that cannot be seen just now."""
     mark = f"\0-c\0{conf}\0".encode()
     for entry in Path("/proc").iterdir():
-        with suppress(OSError):
+        try:
             if entry.name.isdigit() and mark in (entry / "cmdline").read_bytes():
                 return adopt_vpp_process(int(entry.name), process_start_ticks(int(entry.name)))
+        except OSError as error:
+            raise_shortage(error)
     return None

@@ -116,7 +116,8 @@ def clock_set(world: DisturbedNode) -> Iterator[str]:
 def strangers(world: DisturbedNode) -> Iterator[str]:
     """Clients that send what is no message, and clients that say nothing."""
     context = zmq.Context()
-    clients = [context.socket(zmq.DEALER, linger=0) for _ in range(STRANGERS)]
+    context.setsockopt(zmq.LINGER, 0)
+    clients = [context.socket(zmq.DEALER) for _ in range(STRANGERS)]
     try:
         for client in clients:
             client.connect(broker_address(world.run / "bus"))
