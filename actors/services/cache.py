@@ -5,7 +5,7 @@ Facts are the same objects for as long as they do not change, so comparing them 
 
 from collections import defaultdict
 
-from actors.services.desired import ServicesManagerFacts, local_service_node
+from actors.services.desired import ServicesManagerFacts, this_node_for_services
 from actors.services.frontends import LocalServiceNode, ServedService, serve_service
 from schemas.facts import EndpointSliceFact, ServiceFact
 
@@ -37,7 +37,7 @@ class ServedServiceCache:
 
     def served(self, facts: ServicesManagerFacts) -> dict[str, ServedService]:
         """Every Service alone, by key; equal to `desired.serve_each_service(facts)`."""
-        node = local_service_node(facts)
+        node = this_node_for_services(facts)
         if node != self._node:
             self._node, self._stale = node, {*facts.services, *self._served}
         for key in self._stale:

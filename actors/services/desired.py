@@ -78,7 +78,7 @@ class _ServedServices:
     checks: dict[int, tuple[str, int]] = field(default_factory=dict)  # port -> service, its ready pods of this node
 
 
-def local_service_node(facts: ServicesManagerFacts) -> LocalServiceNode:
+def this_node_for_services(facts: ServicesManagerFacts) -> LocalServiceNode:
     """This node, as far as it is known."""
     node = _own_node(facts)
     return LocalServiceNode(facts.me, node.address(4), node.address(6), node.labels.get(_ZONE_LABEL, ""))
@@ -99,7 +99,7 @@ def serve_each_service(facts: ServicesManagerFacts) -> dict[str, ServedService]:
     slices = defaultdict[str, list[EndpointSliceFact]](list)
     for _, endpoint_slice in sorted(facts.slices.items()):
         slices[endpoint_slice.service].append(endpoint_slice)
-    node = local_service_node(facts)
+    node = this_node_for_services(facts)
     return {key: serve_service(service, slices[key], node) for key, service in facts.services.items()}
 
 
