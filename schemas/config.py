@@ -65,7 +65,7 @@ unix {
 api-trace { on }
 cpu { workers 0 }
 socksvr { socket-name __VPPD_RUN__/vpp/vpp-api.sock }
-statseg { socket-name __VPPD_RUN__/vpp/stats.sock }
+statseg { socket-name __VPPD_RUN__/vpp/stats.sock update-interval 1 }
 plugins {
   plugin default { enable }
   plugin dpdk_plugin.so { disable }

@@ -45,6 +45,11 @@ def asked_interface_spec(
     return AskedInterfaceSpec(specs.get(interface), told)
 
 
+def buffers_needed(spec: InterfaceSpec) -> int:
+    """VPP's buffers that an interface's rings may hold: a receive ring is always full, a transmit ring at worst."""
+    return spec.rx_queues * spec.rx_ring + spec.tx_queues * spec.tx_ring
+
+
 def _check(name: str, spec: InterfaceSpec, limits: InterfaceSpec) -> None:
     for field in _BOUNDED:
         value, limit = getattr(spec, field), getattr(limits, field)

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 
 from actors.cni import netns
+from actors.cni.buffer_claims import NoFreeBuffers
 from actors.cni.gone_pods import GonePods
 from actors.cni.pods import BadPodRequest, parse_pod_request, pod_device_id
 from actors.cni.wiring import PodWiring
@@ -24,6 +25,14 @@ from schemas.proto.cnibackend_pb2_grpc import CniDataplaneServicer, add_CniDatap
 
 _CONTAINER_MAC = "02:00:00:00:00:00"  # a tun has none, but the plugin must be able to parse one
 _STOP_S = 0.5
+_REFUSALS = (
+    BadPodRequest,
+    NoFreeBuffers,
+    IntentsNotRealised,
+    netns.NoPodNamespace,
+    OSError,
+    TimeoutError,
+)
 
 
 class CniServer(CniDataplaneServicer):
@@ -64,7 +73,7 @@ class CniServer(CniDataplaneServicer):
         try:
             pod = parse_pod_request(request, self._context.config.interfaces.maxPodIfSpec)
             name = await self._wiring.add(pod, started + self._context.config.cni_deadline_s)
-        except (BadPodRequest, IntentsNotRealised, netns.NoPodNamespace, OSError, TimeoutError) as error:
+        except _REFUSALS as error:
             workload = f"{request.workload.namespace}/{request.workload.pod}"
             return pb.AddReply(successful=False, error_message=self._error("add", workload, error, started))
         took_ms = (time.monotonic() - started) * 1000

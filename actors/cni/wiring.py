@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from actors.cni import netns
+from actors.cni.admission import BufferAdmission
 from actors.cni.desired import CniPodTable, pod_intents, pod_tun_name
 from actors.cni.pods import BadPodRequest, CniPod, pod_with_mtu
 from actors.cni.store import PodStore
@@ -30,6 +31,7 @@ class PodWiring:
 
     def __init__(self, context: ActorContext, table: CniPodTable, store: PodStore) -> None:
         self._context, self._table, self._store = context, table, store
+        self._buffers = BufferAdmission(context)
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}  # pod key -> lock, calls that hold or await it
         self._leaving: dict[str, tuple[CniPod, asyncio.Task[None]]] = {}  # removed, yet still in VPP or on disk
         self._unremoved: dict[str, str] = {}  # why the record of one that is in VPP no more is still on disk
@@ -37,9 +39,8 @@ class PodWiring:
     async def add(self, requested: CniPod, deadline: float) -> str:
         """Wires a pod. Returns the name of VPP's interface.
 
-        Raises BadPodRequest, IntentsNotRealised, netns.NoPodNamespace, OSError, TimeoutError; then nothing of the pod
-        stays, or
-        is still being taken away.
+        Raises BadPodRequest, NoFreeBuffers, IntentsNotRealised, netns.NoPodNamespace, OSError, TimeoutError; then
+        nothing of the pod stays, or is still being taken away.
         """
         await self._context.in_sync(_remaining_s(deadline))  # the uplinks' MTU, among others
         pod = pod_with_mtu(requested, (uplink.mtu for uplink in self._table.uplinks.values()))
@@ -77,7 +78,7 @@ class PodWiring:
         before = self._table.pods.get(pod.key)
         if before is not None and before.same_request(pod):
             return await self._set_up(before, deadline)
-        await self._withdraw_conflicting(pod, deadline)
+        await self._let_in(pod, deadline)
         pod = pod.in_new_life(secrets.randbits(_LIFE_BITS))
         try:
             self._store.save(pod)
@@ -89,10 +90,21 @@ class PodWiring:
         except BaseException:
             await self._roll_back(pod, deadline)
             raise
+        self._buffers.wired(pod)
         self._table.coming.discard(pod.key)
         self._context.wake(cause)
         self._trace(pod, cause, deadline, "answered")
         return name
+
+    async def _let_in(self, pod: CniPod, deadline: float) -> None:
+        """Nobody has what the pod asks for, and VPP has buffers for it. Raises BadPodRequest, NoFreeBuffers."""
+        await self._withdraw_conflicting(pod, deadline)
+        await self._buffers.admit(pod)
+        try:
+            await self._withdraw_conflicting(pod, deadline)  # others may have come while VPP's buffers were counted
+        except BaseException:
+            self._buffers.drop(pod)
+            raise
 
     def _trace(self, pod: CniPod, cause: str, deadline: float, step: str) -> None:
         took_s = self._context.config.cni_deadline_s - _remaining_s(deadline)
@@ -139,6 +151,7 @@ class PodWiring:
         """The pod goes from VPP, then its record. Raises IntentsNotRealised if that is not done by then; it goes on."""
         if pod.key not in self._leaving:
             self._table.forget(pod)
+            self._buffers.drop(pod)
             self._context.wake(f"cni-del/{pod.key}")
             self._leaving[pod.key] = (pod, self._context.spawn(self._finish_withdrawal(pod)))
         try:

@@ -24,8 +24,8 @@ unix {
 }
 api-trace { on }
 socksvr { socket-name __VPPD_RUN__/vpp/vpp-api.sock }
-statseg { socket-name __VPPD_RUN__/vpp/stats.sock }
-buffers { page-size 4K buffers-per-numa 16384 }
+statseg { socket-name __VPPD_RUN__/vpp/stats.sock update-interval 1 }
+buffers { page-size 4K buffers-per-numa 65536 }
 memory { main-heap-size 512M main-heap-page-size 4K }
 cnat { session-max 1048576 session-max-age 120 session-cleanup-timeout 0.01 }
 plugins {
