@@ -2,6 +2,7 @@
 
 gobgp        driving one gobgpd over its gRPC API
 desired      what BGP and VPP should hold            (pure)
+unassigned   own addresses that no pod has: closed   (pure)
 reconciler   keeps gobgpd so, over all of its lives  (edge)
 actor        the manager: stores facts, decides
 """

@@ -3,18 +3,25 @@
 Hears     NodeFact, BgpConfigurationFact, IpPoolFact, BlockAffinityFact    from the Kubernetes watcher
           ServiceAddressFact                                               from the services manager
 Says      BgpPeerFact
-Intents   RouteIntent
+Intents   RouteIntent, and an interface where what is sent to no pod's address is denied
 
 What gobgpd should hold and which routes follow is decided in `desired.py`; `reconciler.py` keeps one gobgpd in
 that state. When gobgpd or this process restarts, the routes known before stay until all peers have sent theirs
 again (End-of-RIB) or the graceful restart time is over.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from actors.routing.desired import RoutingManagerFacts, bgp_obstacles, routes_of_bgp_paths, unusable_bgp_paths
+from actors.routing.desired import (
+    RoutingManagerFacts,
+    bgp_obstacles,
+    own_blocks,
+    routes_of_bgp_paths,
+    unusable_bgp_paths,
+)
 from actors.routing.reconciler import GobgpReconciler
+from actors.routing.unassigned import closed_block_intents
 from actors.runtime.actor import Actor, hears_fact, store_fact
 from actors.runtime.context import ActorContext
 from actors.runtime.decision import ActorDecision, intents_by_key
@@ -69,8 +76,10 @@ class RoutingManager(Actor):
     def recall(self, intents: Mapping[str, Intent]) -> None:
         """The routes that an earlier life had learnt stay, until the peers have sent theirs again."""
         for route in intents.values():
-            if isinstance(route, RouteIntent) and route.table == DEFAULT_TABLE and route.paths[0].next_hop:
-                self.facts.stale.setdefault(route.prefix, route.paths[0].next_hop)
+            if isinstance(route, RouteIntent) and route.table == DEFAULT_TABLE:
+                path = route.paths[0]
+                if path.next_hop and path.interface is None:  # those of own blocks are not learnt
+                    self.facts.stale.setdefault(route.prefix, path.next_hop)
 
     def awaits_recall(self, waited_s: float) -> str:
         """Routes that an earlier life had learnt are removed if this life does not learn them, so it decides late."""
@@ -79,7 +88,12 @@ class RoutingManager(Actor):
         return "routes of the peers, or of an earlier life"
 
     def decide(self) -> ActorDecision:
-        return ActorDecision(intents_by_key(routes_of_bgp_paths(self.facts)), {"bgp-peer": self._peers()})
+        return ActorDecision(intents_by_key(self._intents()), {"bgp-peer": self._peers()})
+
+    def _intents(self) -> Iterator[Intent]:
+        yield from routes_of_bgp_paths(self.facts)
+        if self.context.config.policy_source != "none":
+            yield from closed_block_intents(own_blocks(self.facts))
 
     def _peers(self) -> dict[str, BgpPeerFact]:
         nodes = {address: name for name, node in self.facts.nodes.items() for address in node.addresses}

@@ -105,7 +105,7 @@ def desired_bgp(facts: RoutingManagerFacts) -> DesiredBgp:
     addresses = {version: address for version in _VERSIONS if (address := node.address(version))}
     # gobgpd is given IPv6 before IPv4, as the reference does.
     listen = tuple(addresses[version] for version in reversed(_VERSIONS) if version in addresses)
-    blocks = [block for block in _own_blocks(facts) if block.version in addresses]
+    blocks = [block for block in own_blocks(facts) if block.version in addresses]
     kept_back = {ip_network(pool.cidr) for pool in facts.pools.values() if pool.disable_bgp_export}
     exported = [block for block in blocks if not _is_inside(block, kept_back)]
     services = [prefix for prefix in _advertised_services(facts, common) if prefix.version in addresses]
@@ -145,7 +145,7 @@ def _mesh_peers(
                 )
 
 
-def _own_blocks(facts: RoutingManagerFacts) -> list[IpNetwork]:
+def own_blocks(facts: RoutingManagerFacts) -> list[IpNetwork]:
     """The blocks that are confirmed as this node's, in order."""
     blocks = (
         ip_network(block.cidr)
@@ -162,7 +162,7 @@ def _next_hops(facts: RoutingManagerFacts) -> dict[str, str]:
 
 def routes_of_bgp_paths(facts: RoutingManagerFacts) -> Iterator[RouteIntent]:
     """A plain route for every usable path. Service addresses are served here, whoever else advertises them."""
-    blocks, services = set(map(str, _own_blocks(facts))), _service_ranges(_effective_configuration(facts))
+    blocks, services = set(map(str, own_blocks(facts))), _service_ranges(_effective_configuration(facts))
     for prefix, hop in sorted(_next_hops(facts).items()):
         if prefix in blocks or _is_inside(ip_network(prefix), services):
             continue

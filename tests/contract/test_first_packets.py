@@ -1,23 +1,27 @@
 """A flow's first packet decides: what policies are asked of, what they are never asked of, and what follows from it."""
 
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
+from actors.routing.unassigned import closed_block_intents
 from schemas.intents import AdminUpIntent, CnatFeatureIntent, Intent, InterfacePoliciesIntent, RouteIntent
 from tests.contract import worlds
 from tests.contract.living import WriterLife
 from tests.contract.machine import Namespace, Vpp
+from tests.contract.steady import SteadyFlow, knocking, pinging
 from tests.contract.test_packets import attach
 from tests.waiting import until
 
 CLIENT, SERVER = "pod/default/web-1/eth0/tun", "pod/default/web-2/eth0/tun"
-EVERY_S = "0.02"
 ALLOW = "allow"
 OPEN = InterfacePoliciesIntent(CLIENT, (), (), (), ALLOW, ALLOW, ALLOW, ALLOW)
+OPEN_SERVER = InterfacePoliciesIntent(SERVER, (), (), (), ALLOW, ALLOW, ALLOW, ALLOW)
+BLOCKS = [ip_network("10.1.0.0/26"), ip_network("fd00:1::/122")]
+Steady = Callable[[Namespace, str, Path], AbstractContextManager[SteadyFlow]]
 NOT_IN = InterfacePoliciesIntent(SERVER, (), (), (), ALLOW, "deny", ALLOW, ALLOW)
 
 
@@ -26,31 +30,6 @@ def pod(number: int, netns: str) -> list[Intent]:
     intents = [intent for intent in worlds.pod(number, netns) if not isinstance(intent, AdminUpIntent)]
     tun = CLIENT if number == 1 else SERVER
     return [*intents, CnatFeatureIntent(tun), AdminUpIntent(tun, when_policed=True)]
-
-
-class SteadyPing:
-    """One flow that never pauses; what it says goes into a file."""
-
-    def __init__(self, output: Path) -> None:
-        self._output = output
-
-    @property
-    def answers(self) -> int:
-        """How many packets have been answered so far."""
-        return self._output.read_text().count(" bytes from ")
-
-
-@contextmanager
-def pinging(where: Namespace, address: str, directory: Path) -> Iterator[SteadyPing]:
-    command = ["ip", "netns", "exec", where.name, "ping", "-n", "-i", EVERY_S, address]
-    output = directory / f"ping-{where.name}"
-    with output.open("w") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.DEVNULL)
-        try:
-            yield SteadyPing(output)
-        finally:
-            process.kill()
-            process.wait()
 
 
 def has_session(vpp: Vpp, address: str) -> bool:
@@ -106,6 +85,48 @@ def test_a_flow_that_began_where_nothing_passes_stays_denied(
     writer.want(*intents, *routes)
     with pinging(client, "10.1.0.2", tmp_path) as ping:
         until(lambda: has_session(vpp, "10.1.0.2"), "the flow has a session")
-        writer.want(*intents, *routes, InterfacePoliciesIntent(SERVER, (), (), (), ALLOW, ALLOW, ALLOW, ALLOW))
+        writer.want(*intents, *routes, OPEN_SERVER)
         until(lambda: client.pings("10.1.0.2"), "a flow that begins now passes")
         assert ping.answers == 0
+
+
+@pytest.mark.parametrize("address", ["10.1.0.2", "fd00:1::2"])
+@pytest.mark.parametrize("steady", [pinging, knocking])
+def test_a_flow_to_an_address_of_a_block_that_no_pod_has_stays_denied_when_one_gets_it(
+    vpp: Vpp,
+    life: Callable[[], WriterLife],
+    client: Namespace,
+    server: Namespace,
+    tmp_path: Path,
+    steady: Steady,
+    address: str,
+) -> None:
+    writer, routes = life(), server_routes(pod(2, server.name))
+    intents = begun(writer, client, server, OPEN_SERVER, *closed_block_intents(BLOCKS))
+    for _again in range(2):
+        with steady(client, address, tmp_path) as flow:
+            until(lambda: has_session(vpp, address), "the flow has a session")
+            writer.want(*intents, *routes)
+            assert writer.unapplied([*intents, *routes]) == {}
+            for _ in range(3):
+                assert client.pings(address), "a flow that begins now passes at once"
+            assert flow.answers == 0
+        writer.want(*intents)  # the address is free again
+        assert not client.pings(address)
+
+
+def test_a_closed_block_is_found_again_by_the_next_writer_and_leaves_nothing_behind(
+    vpp: Vpp, life: Callable[[], WriterLife]
+) -> None:
+    writer = life()
+    closed = list(closed_block_intents(BLOCKS))
+    writer.want(*closed)
+    assert writer.unapplied(closed) == {}
+    writer.crash()
+    writer = life().want(*closed)
+    assert (writer.unapplied(closed), writer.writes) == ({}, 0)
+    writer.want(*closed_block_intents(BLOCKS[:1]))
+    assert ("10.1.0.0/26" in vpp.routes(), "fd00:1::/122" in vpp.routes(version=6)) == (True, False)
+    writer.want()
+    assert "10.1.0.0/26" not in vpp.routes()
+    assert "closed-own-blocks" not in vpp.interfaces()
