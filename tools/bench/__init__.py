@@ -2,6 +2,7 @@
 
 services    how long until Services are translations in VPP
 policy      how long until Felix's policies hold in VPP
+cni         how long the CNI server takes for an ADD
 bus         rows, requests and memory of the bus
 buswork     the processes that the bus benchmark measures
 writer      the VPP writer beside other clients of the same VPP

@@ -18,6 +18,7 @@ from schemas.words import intent_status_word
 
 NODE = "bench"
 READY_S_MAX = 30.0
+BUFFERS = 4096
 DONE_S_MAX = 600.0
 STARTUP_CONF = """\
 unix {{ nodaemon runtime-dir {run} cli-listen {run}/cli.sock pidfile {run}/vpp.pid }}
@@ -26,7 +27,7 @@ cpu {{ workers 0 }}
 socksvr {{ socket-name {run}/vpp-api.sock }}
 statseg {{ size 256M page-size 4K socket-name {run}/stats.sock }}
 memory {{ main-heap-page-size 4K main-heap-size 2G }}
-buffers {{ buffers-per-numa 4096 page-size 4K }}
+buffers {{ buffers-per-numa {buffers} page-size 4K }}
 cnat {{ session-max 65536 translation-db-buckets 65536 translation-db-memory 64M }}
 plugins {{
   plugin default {{ disable }}
@@ -45,8 +46,11 @@ class BenchFailed(Exception):
 class Rig:
     """The processes, and the applied intents of the manager under test."""
 
-    def __init__(self, directory: Path, manager: str, vpp: str) -> None:
+    def __init__(
+        self, directory: Path, manager: str, vpp: str, settings: Mapping[str, str] | None = None, buffers: int = BUFFERS
+    ) -> None:
         self.directory, self.manager, self.vpp = directory, manager, vpp
+        self.settings, self.buffers = dict(settings or {}), buffers
         self.run = directory / "run"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.peer = BusPeer("bench", self.run / "bus")
@@ -62,6 +66,8 @@ class Rig:
             "SERVICE_PREFIX": "10.96.0.0/12",
             "VPPD_FELIX_DRIVER": "none",
             "VPPD_FELIX_SOCKET": str(self.directory / "felix.sock"),
+            "VPPD_CNI_SOCKET": str(self.directory / "cni.sock"),
+            **self.settings,
         }
 
     def start(self) -> None:
@@ -73,7 +79,7 @@ class Rig:
         """Starts VPP."""
         vpp_run = self.run / "vpp"
         vpp_run.mkdir(parents=True)
-        (vpp_run / "startup.conf").write_text(STARTUP_CONF.format(run=vpp_run))
+        (vpp_run / "startup.conf").write_text(STARTUP_CONF.format(run=vpp_run, buffers=self.buffers))
         preload = os.environ.get("VPPD_VPP_PRELOAD", "")
         self._start("vpp", [self.vpp, "-c", str(vpp_run / "startup.conf")], {"LD_PRELOAD": preload} if preload else {})
 
@@ -148,11 +154,13 @@ def memory_mb(pid: int, figure: str = "VmRSS") -> float:
 
 
 @asynccontextmanager
-async def running_rig(manager: str, vpp: str, *speakers: str) -> AsyncIterator[tuple[Rig, dict[str, BusPeer]]]:
+async def running_rig(
+    manager: str, vpp: str, *speakers: str, settings: Mapping[str, str] | None = None, buffers: int = BUFFERS
+) -> AsyncIterator[tuple[Rig, dict[str, BusPeer]]]:
     """A running rig, and peers that publish as `speakers`. Ends and removes all of it."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vppd-bench-")))
-        rig = Rig(directory, manager, vpp)
+        rig = Rig(directory, manager, vpp, settings, buffers)
         rig.start()
         stack.callback(rig.stop)
         await rig.listen()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools.bench import bus, policy, services, writer
+from tools.bench import bus, cni, policy, services, writer
 from tools.bench.rig import BenchFailed, format_result
 from tools.cli.command import UserError, count_between
 
@@ -32,6 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kind = _add(commands, "policy", "Felix's policies into npol", lambda o, v: policy.run(o.policies, o.members, v))
     _count(kind, "--policies", 1000, "on one pod", most=100_000)
     _count(kind, "--members", 10_000, "of the set that all of them use", most=1_000_000)
+    kind = _add(commands, "cni", "the CNI server's ADDs", lambda o, v: cni.run(o.pods, o.rate, o.rounds, v))
+    _count(kind, "--pods", 250, "in each round", most=10_000)
+    _count(kind, "--rate", 10, "ADDs a second", most=1000)
+    _count(kind, "--rounds", 1, "of ADDs and DELs", most=10_000)
     kind = _add(commands, "writer", "the VPP writer beside other clients", lambda o, v: writer.run(o.routes, o.soak, v))
     _count(kind, "--routes", 100_000, "how many; a tenth of it translations", least=100, most=10_000_000)
     _count(kind, "--soak", 1_000_000, "calls, for the memory over time", least=1000, most=1_000_000_000)
