@@ -361,7 +361,8 @@ def test_where_felix_is_their_source_nodes_and_pools_are_said_as_felix_tells_the
 
         nodes = {"n2": facts.NodeFact("192.0.2.2/24", labels={"zone": "a"})}
         await until_async(lambda: rows("node") == nodes, "the node is told")
-        assert rows("ip-pool") == {"10.0.0.0-16": facts.IpPoolFact("10.0.0.0/16", nat_outgoing=True)}
+        pools = {"10.0.0.0-16": facts.IpPoolFact("10.0.0.0/16", nat_outgoing=True)}
+        await until_async(lambda: rows("ip-pool") == pools, "the pool is told")
         await felix.say(ipam_pool_remove=pb.IPAMPoolRemove(id="10.0.0.0-16"))
         await until_async(lambda: rows("ip-pool") == {}, "the pool is gone")
 
