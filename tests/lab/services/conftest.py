@@ -10,6 +10,7 @@ from tests.lab.conftest import gobgp
 from tests.lab.pod_world import PodWorld, made_world, undone
 from tests.waiting import until
 from tools.lab import kube, linux
+from tools.lab.checks import convergence
 from tools.lab.cluster import pods
 from tools.lab.state import Lab
 from tools.lab.topology import lan_netns
@@ -88,10 +89,11 @@ class Shop(PodWorld):
         self.apply(body)
 
     def undo(self) -> None:
-        """No services, all backends ready."""
+        """No services, all backends ready; VPP holds nothing of the last one, whose addresses the next may have."""
         super().undo()
         for key in self.backends:
             kube.set_ready(self.lab, key, True)
+        assert convergence.wait_until_converged(self.lab)
 
     def ask(self, client: str, address: str, port: int, protocol: str = "TCP", times: int = 1) -> list[ProbeAnswer]:
         """The answers to so many new flows."""
